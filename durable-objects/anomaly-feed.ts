@@ -1,0 +1,199 @@
+/**
+ * AnomalyFeed: one per site. Gives events their sequence, keeps them, sends them to hibernating sockets. Rows first, then
+ * memory, then sockets; the platform holds the sends until the rows are durable.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "../src/api/objects.ts";
+import { ulid } from "../src/base/random.ts";
+import { rfc3339 } from "../src/base/time.ts";
+import {
+  FEED_CLIENT_ERRORS_MAX,
+  FEED_CLIENT_FRAME_MAX_BYTES,
+  FEED_HEARTBEAT_S,
+  HOUR_MS,
+} from "../src/config.ts";
+import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
+import { cursorText } from "../src/feed/cursor.ts";
+import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
+import { clientFrame } from "../src/schemas/feed.ts";
+import { pack } from "../src/wire/codec.ts";
+import type { Env } from "./env.ts";
+import { FeedStore, type StoredEvent } from "./sql/feed-store.ts";
+import { siteOfName } from "./stubs.ts";
+
+/** What a socket carries over hibernation (≤ 16 KiB). */
+interface Attachment {
+  filter: FeedFilter;
+  protocol: Subprotocol;
+  credit: Credit;
+  errors: number;
+  /** Time of the last automatic pong that the credit was renewed for, ms. */
+  pongMs: number;
+}
+
+const REPLAY_PAGE = 500;
+const CLOSE_POLICY = 1008;
+const CLOSE_TOO_BIG = 1009;
+const CLOSE_TRY_AGAIN = 1013;
+
+export class AnomalyFeed extends DurableObject<Env> {
+  readonly #site: string;
+  readonly #store: FeedStore;
+  #prunedMs = 0;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#site = siteOfName(ctx.id.name);
+    this.#store = new FeedStore(ctx.storage);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+  }
+
+  /** Takes a shard's outbox; answers up to which number it is kept. Repeats change nothing. */
+  append(source: string, events: { n: number; event: string }[]): number {
+    const nowMs = Date.now();
+    const { fresh, high } = this.#store.append(source, events, nowMs);
+    if (fresh.length > 0) {
+      for (const socket of this.ctx.getWebSockets()) this.#sendAll(socket, fresh);
+    }
+    if (nowMs - this.#prunedMs > HOUR_MS) {
+      this.#prunedMs = nowMs;
+      this.#store.prune(nowMs);
+    }
+    return high;
+  }
+
+  addTicket(digest: string, expiresMs: number): void {
+    this.#store.prune(Date.now());
+    this.#store.addTicket(digest, expiresMs);
+  }
+
+  useTicket(digest: string): boolean {
+    return this.#store.useTicket(digest, Date.now());
+  }
+
+  /** Opens a subscription that the Worker has checked. 400 for a cursor of the future. */
+  override async fetch(request: Request): Promise<Response> {
+    const opened = JSON.parse(request.headers.get(SUBSCRIPTION_HEADER) ?? "") as Subscription;
+    const { filter, protocol } = opened;
+    const since = opened.since ?? this.#store.newest;
+    if (since > this.#store.newest) return new Response(null, { status: 400 });
+    const pair = new WebSocketPair();
+    const [client, server] = [pair[0], pair[1]];
+    this.ctx.acceptWebSocket(server);
+    const attachment: Attachment = { filter, protocol, credit: FRESH_CREDIT, errors: 0, pongMs: 0 };
+    server.serializeAttachment(attachment);
+    this.#control(server, "hellotide.feed.hello", {
+      cursor: cursorText(since),
+      oldest: cursorText(this.#store.oldest),
+      heartbeat_s: FEED_HEARTBEAT_S,
+    });
+    this.#replay(server, since);
+    const offered = request.headers.get("sec-websocket-protocol");
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      headers: offered === null ? {} : { "sec-websocket-protocol": offered },
+    });
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    const size = typeof message === "string" ? new TextEncoder().encode(message).length : message.byteLength;
+    if (size > FEED_CLIENT_FRAME_MAX_BYTES) {
+      socket.close(CLOSE_TOO_BIG, "a frame may have 4096 bytes");
+      return;
+    }
+    const frame = typeof message === "string" ? parseClientFrame(message) : undefined;
+    const attachment = socket.deserializeAttachment() as Attachment;
+    if (frame === undefined) {
+      const errors = attachment.errors + 1;
+      socket.serializeAttachment({ ...attachment, errors });
+      this.#control(socket, "hellotide.feed.error", { detail: 'expected {"type":"ack","cursor"} or ping' });
+      if (errors >= FEED_CLIENT_ERRORS_MAX)
+        socket.close(CLOSE_POLICY, "too many frames that were not understood");
+      return;
+    }
+    socket.serializeAttachment({ ...attachment, credit: FRESH_CREDIT });
+    if (frame.type === "ping") socket.send(JSON.stringify({ type: "pong" }));
+  }
+
+  /** Answers a close: the runtime does not do so for hibernating sockets, and the client would wait for it. */
+  override webSocketClose(socket: WebSocket, code: number): void {
+    // Codes without a meaning on the wire (RFC 6455 §7.4.1: no status, abnormal, TLS) cannot be sent back.
+    const sendable = code >= 1000 && code <= 4999 && ![1005, 1006, 1015].includes(code);
+    socket.close(sendable ? code : 1000);
+  }
+
+  /** Sends what is kept after `since`. Synchronous, so no event comes between the last page and going live. */
+  #replay(socket: WebSocket, since: number): void {
+    const { oldest } = this.#store;
+    if (since + 1 < oldest) {
+      this.#control(socket, "hellotide.feed.gap", { from: cursorText(since), to: cursorText(oldest - 1) });
+    }
+    for (let at = since; ; ) {
+      const page = this.#store.after(at, REPLAY_PAGE);
+      if (page.length === 0 || !this.#sendAll(socket, page)) return;
+      at = page[page.length - 1]!.sequence;
+    }
+  }
+
+  /** False when the socket was closed because it had fallen too far behind. */
+  #sendAll(socket: WebSocket, events: readonly StoredEvent[]): boolean {
+    // A socket that is closing is still listed, with nothing to send to.
+    if (socket.readyState !== WebSocket.OPEN) return false;
+    const attachment = this.#renewed(socket);
+    const wanted = filterTest(attachment.filter);
+    let { credit } = attachment;
+    for (const event of events) {
+      if (!wanted(event.traits)) continue;
+      const frame = attachment.protocol === "cloudevents.json" ? event.text : packed(event);
+      credit = spend(credit, frame.length);
+      if (isExhausted(credit)) {
+        socket.close(CLOSE_TRY_AGAIN, "too far behind: resume with your last cursor");
+        return false;
+      }
+      socket.send(frame);
+    }
+    socket.serializeAttachment({ ...attachment, credit });
+    return true;
+  }
+
+  /** The socket's state; an automatic pong since the last look counts as a sign of life. */
+  #renewed(socket: WebSocket): Attachment {
+    const attachment = socket.deserializeAttachment() as Attachment;
+    const pongMs = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+    return pongMs > attachment.pongMs ? { ...attachment, pongMs, credit: FRESH_CREDIT } : attachment;
+  }
+
+  /** A frame about the connection itself: no sequence, past every filter. */
+  #control(socket: WebSocket, type: string, data: Record<string, string | number>): void {
+    const nowMs = Date.now();
+    const event = {
+      specversion: "1.0",
+      id: ulid(nowMs, (bytes) => crypto.getRandomValues(bytes)),
+      source: `/sites/${this.#site}`,
+      type,
+      time: rfc3339(nowMs),
+      datacontenttype: "application/json",
+      data,
+    };
+    const { protocol } = socket.deserializeAttachment() as Attachment;
+    socket.send(protocol === "cloudevents.json" ? JSON.stringify(event) : pack(event));
+  }
+}
+
+/** The event as msgpack, made once however many sockets want it. */
+function packed(event: StoredEvent): Uint8Array {
+  event.packed ??= pack(JSON.parse(event.text));
+  return event.packed;
+}
+
+/** A frame that the contract knows. */
+function parseClientFrame(text: string): { type: "ack" | "ping" } | undefined {
+  if (text === "ping") return { type: "ping" };
+  try {
+    const parsed = clientFrame.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * FingerprintShard: one per site and shard. Owns the windows, the log, the episodes of its fingerprints. A thin adapter:
+ * decode, call `src/`, store, schedule.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
+import { sameBytes } from "../src/base/hash.ts";
+import { IDEMPOTENCY_LEASE_MS, MINUTE_MS, RANKS_WAIT_MS } from "../src/config.ts";
+import { EvidenceRing } from "../src/detect/evidence-ring.ts";
+import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
+import { siteOf } from "../src/detect/site-view.ts";
+import { type Options, parseOptions } from "../src/options.ts";
+import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
+import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
+import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
+import type { FingerprintAnswer } from "../src/schemas/reading.ts";
+import type { ShardReport } from "../src/signals/census.ts";
+import { RankReport } from "../src/signals/ranks.ts";
+import { minuteOf } from "../src/window/time.ts";
+import { Window } from "../src/window/window.ts";
+import type { IngestResult } from "../src/wire/ingest.ts";
+import { nextTick } from "./alarm.ts";
+import type { Env } from "./env.ts";
+import { IngestLog, warnUnreadable } from "./ingest-log.ts";
+import { errorClass, logWarning } from "./log.ts";
+import { Outbox } from "./outbox.ts";
+import { RanksLink } from "./ranks-link.ts";
+import { ShardStore } from "./sql/shard-store.ts";
+import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
+import { withTimeout } from "./timeout.ts";
+import { Watch } from "./watch.ts";
+
+/** First sights are kept apart from the log before the log forgets them (LOG_KEEP_MS), a few minutes early. */
+const BORN_AFTER_MS = 50 * MINUTE_MS;
+const BORN_EVERY_MINUTES = 5;
+
+function bornBefore(window: Window, beforeMs: number): [string, number][] {
+  const { fingerprints } = window;
+  return [...fingerprints.entries()].flatMap(([ja4, id]) => {
+    const firstMs = fingerprints.firstSeenMs(id);
+    return firstMs < beforeMs ? [[ja4, firstMs] as [string, number]] : [];
+  });
+}
+
+export class FingerprintShard extends DurableObject<Env> {
+  readonly #options: Options;
+  readonly #place: ShardPlace;
+  readonly #store: ShardStore;
+  readonly #window = new Window();
+  readonly #evidence = new EvidenceRing();
+  readonly #log: IngestLog;
+  readonly #ranks: RanksLink;
+  readonly #watch: Watch;
+  readonly #outbox: Outbox;
+  /** Keys whose requests run now → end of their lease, ms. */
+  readonly #running = new Map<string, number>();
+  #settings: ShardSettings;
+  #lastIngestMs = 0;
+  #nextTickMs: number | undefined;
+  #trimmedMinute = 0;
+  #offsets: { version: number; fit: OffsetFit } | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#options = parseOptions(env);
+    this.#place = parseShardName(ctx.id.name);
+    const { site, shard } = this.#place;
+    const stubs = new Stubs(env, this.#options);
+    this.#store = new ShardStore(ctx.storage);
+    this.#settings = this.#store.meta.get("settings") ?? {
+      revision: 0,
+      shards: this.#options.shards,
+      thresholds: [],
+    };
+    this.#log = new IngestLog(this.#store, this.#window, this.#evidence);
+    warnUnreadable(site, shard, this.#log.recover(Date.now()));
+    this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
+    this.#ranks = new RanksLink(this.#window, stubs, this.#place);
+    const origin = this.#options.publicUrl ?? "";
+    this.#watch = new Watch(this.#store, this.#window, this.#evidence, { name: site, origin }, (bytes) =>
+      crypto.getRandomValues(bytes),
+    );
+    this.#outbox = new Outbox(this.#store, stubs, this.#place);
+    ctx.blockConcurrencyWhile(async () => {
+      this.#nextTickMs = (await ctx.storage.getAlarm()) ?? undefined;
+    });
+  }
+
+  /** Takes frames; returns after they are on disk. `shards`: the site's number of shards. */
+  async ingest(payloads: Uint8Array[], shards: number): Promise<IngestResult> {
+    const nowMs = Date.now();
+    const result = this.#log.accept(payloads, nowMs);
+    if (!result.ok) return result;
+    this.#lastIngestMs = nowMs;
+    if (this.#settings.shards !== shards) this.#keepSettings({ ...this.#settings, shards });
+    // A queue of calls can starve the alarm: an overdue tick runs from here.
+    if (this.#nextTickMs !== undefined && nowMs - this.#nextTickMs > this.#options.tickMs)
+      this.ctx.waitUntil(this.#tick());
+    else await this.#schedule();
+    return result;
+  }
+
+  /** Claims an Idempotency-Key whose home is this shard. */
+  claim(key: string, bodyHash: Uint8Array): ClaimResult {
+    const nowMs = Date.now();
+    const held = this.#store.idempotency(key);
+    if (held !== undefined && !sameBytes(held.bodyHash, bodyHash)) return { state: "other_body" };
+    if (held?.answer !== undefined) return { state: "done", answer: held.answer };
+    if ((this.#running.get(key) ?? 0) > nowMs) return { state: "running" };
+    this.#running.set(key, nowMs + IDEMPOTENCY_LEASE_MS);
+    if (held === undefined) this.#store.putIdempotency(key, bodyHash, nowMs);
+    // A repeat judges its observations by the time of the first try, so that it makes the same frames.
+    return { state: "new", firstMs: held?.firstMs ?? nowMs };
+  }
+
+  /** Ends a claim: with its answer, or without one so that the key can be tried again. */
+  settle(key: string, answer: string | undefined): void {
+    this.#running.delete(key);
+    if (answer !== undefined) this.#store.answerIdempotency(key, answer);
+  }
+
+  noteDuplicate(count: number): void {
+    this.#log.noteDuplicate(count);
+  }
+
+  /** Full forms of those of `ja4s` that were seen in the last hour. */
+  async read(ja4s: string[]): Promise<{ found: FingerprintAnswer[]; missing: number[] }> {
+    await this.#freshRanks();
+    const nowMs = this.#advance();
+    const site = siteOf(this.#window, this.#firstDataMs());
+    const found = ja4s.flatMap((ja4) => {
+      const id = this.#window.fingerprints.id(ja4);
+      if (id === undefined) return [];
+      return fingerprintForm(ja4, id, {
+        siteName: this.#place.site,
+        window: this.#window,
+        site,
+        ranks: this.#ranks.of(ja4),
+        ranksAsOfMs: this.#ranks.asOfMs === undefined ? undefined : Math.min(this.#ranks.asOfMs, nowMs),
+        offsets: this.#offsetsNow(),
+        episodes: this.#watch.episodesOf(ja4),
+      });
+    });
+    return { found, missing: [...this.#ranks.missing] };
+  }
+
+  list(query: ListQuery): { asOfMs: number; rows: ListedRow[] } {
+    const asOfMs = this.#advance();
+    const scores = this.#watch.scores();
+    return { asOfMs, rows: listFingerprints(this.#window, query, (ja4) => scores.get(ja4)) };
+  }
+
+  summary(): ShardSummary {
+    const asOfMs = this.#advance();
+    const { counters, sources, ...sinceStart } = this.#log.totals();
+    return {
+      shard: this.#place.shard,
+      asOfMs,
+      bytes: this.#window.bytes,
+      fingerprints: this.#window.fingerprints.size,
+      ranksAsOfMs: this.#ranks.asOfMs,
+      firstDataMs: this.#firstDataMs() || undefined,
+      windows: windowTotals(this.#window),
+      sinceStart: { ...sinceStart, ...counters },
+      sources,
+    };
+  }
+
+  /** The Census asks this of a shard that it has not heard of. */
+  rankReport(): ShardReport {
+    this.#advance();
+    return RanksLink.shardReport(new RankReport(this.#window), this.#window.firstDataMs, this.#nextTickMs);
+  }
+
+  /** Puts settings into force at once; answers the revision in force (an older push is ignored). */
+  async applySettings(settings: ShardSettings): Promise<number> {
+    if (settings.revision < this.#settings.revision) return this.#settings.revision;
+    this.#keepSettings(settings);
+    // What is in the window already is judged now, not at the next tick, which may be a minute away.
+    if (!this.#window.isEmpty || this.#watch.isBusy) await this.#setTick(Date.now());
+    return settings.revision;
+  }
+
+  activeThresholds(): Record<string, string[]> {
+    return this.#watch.activeThresholds();
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#tick();
+  }
+
+  async #tick(): Promise<void> {
+    const nowMs = this.#advance();
+    this.#nextTickMs = undefined;
+    // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
+    await this.#schedule();
+    this.#log.noteSuppressed(this.#watch.tick(this.#settings.thresholds, this.#firstDataMs()));
+    if (minuteOf(nowMs) !== this.#trimmedMinute) this.#trim(nowMs);
+    const results = await Promise.allSettled([this.#exchangeRanks(), this.#outbox.deliver()]);
+    for (const result of results) {
+      if (result.status === "rejected") this.#warn("tick_incomplete", result.reason);
+    }
+    await this.#schedule();
+  }
+
+  /** Once a minute: forgets what is old, keeps what the log will not hold much longer. */
+  #trim(nowMs: number): void {
+    this.#trimmedMinute = minuteOf(nowMs);
+    const firstDataMs = this.#firstDataMs();
+    if (firstDataMs !== (this.#store.meta.get<number>("first_data_ms") ?? 0)) {
+      this.#store.meta.set("first_data_ms", firstDataMs);
+    }
+    this.#log.trim(nowMs);
+    if (this.#trimmedMinute % BORN_EVERY_MINUTES === 0)
+      this.#store.setBorn(bornBefore(this.#window, nowMs - BORN_AFTER_MS));
+  }
+
+  #advance(): number {
+    this.#window.advance(Date.now());
+    return this.#window.nowMs;
+  }
+
+  /** The site's first data: the oldest that this shard or the Census knows of. 0 = none. */
+  #firstDataMs(): number {
+    this.#window.noteFirstData(this.#ranks.firstDataMs);
+    return this.#window.firstDataMs;
+  }
+
+  #offsetsNow(): OffsetFit {
+    if (this.#offsets?.version !== this.#window.version) {
+      const fit = fitOffsets(siteOf(this.#window, this.#firstDataMs()).subjects());
+      this.#offsets = { version: this.#window.version, fit };
+    }
+    return this.#offsets.fit;
+  }
+
+  async #freshRanks(): Promise<void> {
+    if (!this.#ranks.isStale(Date.now())) return;
+    this.#advance();
+    try {
+      await withTimeout(this.#exchangeRanks(), RANKS_WAIT_MS, "census");
+    } catch (error) {
+      this.#warn("ranks_stale", error);
+    }
+  }
+
+  #exchangeRanks(): Promise<void> {
+    return this.#ranks.exchange(this.#settings.shards, this.#window.firstDataMs, this.#nextTickMs);
+  }
+
+  async #schedule(): Promise<void> {
+    if (this.#nextTickMs !== undefined) return;
+    const at = nextTick({
+      nowMs: Date.now(),
+      tickMs: this.#options.tickMs,
+      jitter: (this.#place.shard % 8) / 8,
+      lastIngestMs: this.#lastIngestMs,
+      busy: this.#watch.isBusy || this.#outbox.isWaiting,
+      empty: this.#window.isEmpty,
+    });
+    if (at !== undefined) await this.#setTick(at);
+  }
+
+  async #setTick(atMs: number): Promise<void> {
+    this.#nextTickMs = atMs;
+    await this.ctx.storage.setAlarm(atMs);
+  }
+
+  #keepSettings(settings: ShardSettings): void {
+    this.#settings = settings;
+    this.#store.meta.set("settings", settings);
+  }
+
+  #warn(event: string, error: unknown): void {
+    logWarning({ event, site: this.#place.site, shard: this.#place.shard, error: errorClass(error) });
+  }
+}

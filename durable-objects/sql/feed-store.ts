@@ -1,0 +1,130 @@
+/**
+ * The feed's disk: events under their sequence, the shards' high-water marks, tickets (digests only). The newest event is
+ * never deleted: an emptied table would start its numbers again at 1.
+ */
+import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/config.ts";
+import { cursorText } from "../../src/feed/cursor.ts";
+import { type EventTraits, traitsOf } from "../../src/feed/filter.ts";
+import type { FeedEvent } from "../../src/wire/event.ts";
+import { type Migration, migrate, type Sql } from "./migrate.ts";
+
+const MIGRATIONS: Migration[] = [
+  {
+    name: "feed",
+    sql: [
+      "CREATE TABLE events (sequence INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, traits TEXT NOT NULL, event TEXT NOT NULL)",
+      "CREATE TABLE sources (source TEXT PRIMARY KEY, high INTEGER NOT NULL) WITHOUT ROWID",
+      "CREATE TABLE tickets (digest TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID",
+    ],
+  },
+];
+
+export interface StoredEvent {
+  sequence: number;
+  traits: EventTraits;
+  /** As JSON, with its sequence. */
+  text: string;
+  /** The same as msgpack, once somebody wanted it. */
+  packed?: Uint8Array;
+}
+
+export class FeedStore {
+  readonly #storage: Sql;
+  #newest: number;
+
+  constructor(storage: Sql) {
+    migrate(storage, MIGRATIONS);
+    this.#storage = storage;
+    this.#newest = this.#edge("MAX") ?? 0;
+  }
+
+  /** Sequence of the newest event; 0 = there never was one. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** Sequence of the oldest event that is kept; the next one to come while there is none. */
+  get oldest(): number {
+    return this.#edge("MIN") ?? this.#newest + 1;
+  }
+
+  /** Appends what is new of a source's outbox, in order. Answers the new events and the source's high-water mark. */
+  append(
+    source: string,
+    events: readonly { n: number; event: string }[],
+    nowMs: number,
+  ): { fresh: StoredEvent[]; high: number } {
+    const { sql } = this.#storage;
+    return this.#storage.transactionSync(() => {
+      let high =
+        sql.exec<{ high: number }>("SELECT high FROM sources WHERE source = ?", source).toArray()[0]?.high ??
+        0;
+      const fresh: StoredEvent[] = [];
+      let sequence = this.#newest;
+      for (const { n, event } of events) {
+        if (n <= high) continue;
+        high = n;
+        const parsed = JSON.parse(event) as FeedEvent;
+        const traits = traitsOf(parsed);
+        const text = JSON.stringify({ ...parsed, sequence: cursorText(++sequence) });
+        sql.exec(
+          "INSERT INTO events (sequence, at_ms, traits, event) VALUES (?, ?, ?, ?)",
+          sequence,
+          nowMs,
+          JSON.stringify(traits),
+          text,
+        );
+        fresh.push({ sequence, traits, text });
+      }
+      sql.exec("INSERT OR REPLACE INTO sources (source, high) VALUES (?, ?)", source, high);
+      this.#newest = sequence;
+      return { fresh, high };
+    });
+  }
+
+  /** Events after a sequence, oldest first. */
+  after(sequence: number, limit: number): StoredEvent[] {
+    return this.#storage.sql
+      .exec<{ sequence: number; traits: string; event: string }>(
+        "SELECT sequence, traits, event FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        sequence,
+        limit,
+      )
+      .toArray()
+      .map(({ sequence: at, traits, event }) => ({
+        sequence: at,
+        traits: JSON.parse(traits) as EventTraits,
+        text: event,
+      }));
+  }
+
+  /** Forgets events that are too old or too many, whichever comes first; never the newest. */
+  prune(nowMs: number): void {
+    this.#storage.sql.exec(
+      "DELETE FROM events WHERE sequence < ? AND (at_ms < ? OR sequence <= ?)",
+      this.#newest,
+      nowMs - FEED_KEEP_MS,
+      this.#newest - FEED_KEEP_EVENTS,
+    );
+    this.#storage.sql.exec("DELETE FROM tickets WHERE expires_ms <= ?", nowMs);
+  }
+
+  addTicket(digest: string, expiresMs: number): void {
+    this.#storage.sql.exec("INSERT INTO tickets (digest, expires_ms) VALUES (?, ?)", digest, expiresMs);
+  }
+
+  /** Whether the ticket is good; it is not any more afterwards. */
+  useTicket(digest: string, nowMs: number): boolean {
+    const used = this.#storage.sql
+      .exec<{ expires_ms: number }>("DELETE FROM tickets WHERE digest = ? RETURNING expires_ms", digest)
+      .toArray()[0];
+    return used !== undefined && used.expires_ms > nowMs;
+  }
+
+  #edge(which: "MIN" | "MAX"): number | undefined {
+    return (
+      this.#storage.sql.exec<{ at: number | null }>(`SELECT ${which}(sequence) AS at FROM events`).one().at ??
+      undefined
+    );
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Schema changes of an object's database: an append-only list, applied in order, each once. What was applied is recorded
+ * by name and compared, so a reordered or edited list is noticed; a database written by newer code refuses to open
+ * instead of being misread. https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
+ */
+
+export interface Migration {
+  name: string;
+  sql: string[];
+}
+
+/** The slice of storage that stores need. */
+export interface Sql {
+  sql: Pick<SqlStorage, "exec" | "databaseSize">;
+  transactionSync<T>(closure: () => T): T;
+}
+
+/** Brings the database up to date. Throws when its history is not a prefix of `migrations`. */
+export function migrate(storage: Sql, migrations: readonly Migration[]): void {
+  const { sql } = storage;
+  sql.exec("CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL)");
+  const applied = sql.exec<{ name: string }>("SELECT name FROM migrations ORDER BY id").toArray();
+  if (applied.length > migrations.length) throw new Error("the database was written by a newer version");
+  applied.forEach(({ name }, i) => {
+    if (migrations[i]!.name !== name) throw new Error(`migration ${i + 1} is "${name}" on disk`);
+  });
+  if (applied.length === migrations.length) return;
+  storage.transactionSync(() => {
+    migrations.slice(applied.length).forEach((migration, i) => {
+      for (const statement of migration.sql) sql.exec(statement);
+      sql.exec("INSERT INTO migrations (id, name) VALUES (?, ?)", applied.length + i + 1, migration.name);
+    });
+  });
+}
+
+/** Small values by name, as JSON. */
+export class Meta {
+  static readonly migration: Migration = {
+    name: "meta",
+    sql: ["CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"],
+  };
+  readonly #sql: Sql["sql"];
+
+  constructor(storage: Sql) {
+    this.#sql = storage.sql;
+  }
+
+  get<T>(key: string): T | undefined {
+    const row = this.#sql.exec<{ value: string }>("SELECT value FROM meta WHERE key = ?", key).toArray()[0];
+    return row === undefined ? undefined : (JSON.parse(row.value) as T);
+  }
+
+  set(key: string, value: unknown): void {
+    this.#sql.exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, JSON.stringify(value));
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * What a shard watches for: runs detectors and thresholds over its window once a tick, and writes episodes and events in
+ * one transaction, so that after a restart nothing is raised twice and no event is missing.
+ */
+import { type Random, ulid } from "../src/base/random.ts";
+import { rfc3339 } from "../src/base/time.ts";
+import { COOLDOWN_DEFAULT_MS, MINUTE_MS } from "../src/config.ts";
+import { detect, episodeKey } from "../src/detect/engine.ts";
+import type { Cleared } from "../src/detect/episode.ts";
+import { anomalyData, anomalyType, fingerprintUrl } from "../src/detect/event.ts";
+import { evidenceOf } from "../src/detect/evidence.ts";
+import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
+import { DEFAULT_KIND_SETTINGS } from "../src/detect/settings.ts";
+import { siteOf } from "../src/detect/site-view.ts";
+import type { Episode, Evidence } from "../src/detect/types.ts";
+import { evaluateThresholds, type ThresholdStates } from "../src/thresholds/evaluate.ts";
+import { thresholdData } from "../src/thresholds/event.ts";
+import type { Threshold, ThresholdState } from "../src/thresholds/rule.ts";
+import type { Window } from "../src/window/window.ts";
+import { feedEvent } from "../src/wire/event.ts";
+import type { ShardStore } from "./sql/shard-store.ts";
+
+/** Samples older than this say nothing of what is going on now. */
+const EVIDENCE_MS = 2 * MINUTE_MS;
+
+const BUILT_IN = "kind ";
+const THRESHOLD = "threshold ";
+const CLEARED = "cleared ";
+
+export class Watch {
+  readonly #store: ShardStore;
+  readonly #window: Window;
+  readonly #evidence: EvidenceRing;
+  readonly #site: { name: string; origin: string };
+  readonly #random: Random;
+  #episodes = new Map<string, Episode>();
+  #cleared = new Map<string, Cleared>();
+  readonly #thresholds: ThresholdStates = new Map();
+  /** What is on disk, so that only changes are written. */
+  #stored = new Map<string, string>();
+
+  constructor(
+    store: ShardStore,
+    window: Window,
+    evidence: EvidenceRing,
+    site: { name: string; origin: string },
+    random: Random,
+  ) {
+    this.#store = store;
+    this.#window = window;
+    this.#evidence = evidence;
+    this.#site = site;
+    this.#random = random;
+    this.#load();
+  }
+
+  /** Whether anything runs that only further ticks can end. */
+  get isBusy(): boolean {
+    return this.#episodes.size > 0 || this.#thresholds.size > 0;
+  }
+
+  /** Active anomalies by fingerprint. */
+  episodesOf(ja4: string): Episode[] {
+    return [...this.#episodes.values()].filter((episode) => episode.ja4 === ja4);
+  }
+
+  /** Highest active score of every anomalous fingerprint. */
+  scores(): Map<string, number> {
+    const scores = new Map<string, number>();
+    for (const { ja4, last } of this.#episodes.values()) {
+      scores.set(ja4, Math.max(scores.get(ja4) ?? 0, Math.round(last.score * 100) / 100));
+    }
+    return scores;
+  }
+
+  /** Fingerprints for which each threshold is raised. */
+  activeThresholds(): Record<string, string[]> {
+    const active: Record<string, string[]> = {};
+    for (const [key, state] of this.#thresholds) {
+      if (state.phase !== "raised") continue;
+      const [id, ja4] = key.split(" ") as [string, string];
+      active[id] = [...(active[id] ?? []), ja4];
+    }
+    return active;
+  }
+
+  /** One tick. Answers how many raises a cooldown kept back. */
+  tick(thresholds: readonly Threshold[], firstDataMs: number): number {
+    const nowMs = this.#window.nowMs;
+    const newId = () => ulid(nowMs, this.#random);
+    const found = detect({
+      site: siteOf(this.#window, firstDataMs),
+      settings: DEFAULT_KIND_SETTINGS,
+      episodes: this.#episodes,
+      cleared: this.#cleared,
+      cooldownMs: COOLDOWN_DEFAULT_MS,
+      newId,
+    });
+    const crossed = evaluateThresholds(thresholds, this.#window, this.#thresholds, nowMs, newId);
+    this.#episodes = found.episodes;
+    this.#cleared = found.cleared;
+    const events = [
+      ...found.events.map((event) => {
+        const { ja4 } = event.episode;
+        return this.#event(
+          anomalyType(event),
+          ja4,
+          anomalyData(event, this.#evidenceFor(ja4), this.#url(ja4), nowMs),
+        );
+      }),
+      ...crossed.changes.map((change) => {
+        const { ja4, type } = change;
+        const data = thresholdData(change, this.#evidenceFor(ja4), this.#url(ja4), nowMs);
+        return this.#event(`hellotide.threshold.${type}`, ja4, data);
+      }),
+    ];
+    this.#save(events);
+    return found.suppressed + crossed.suppressed;
+  }
+
+  #event(type: string, ja4: string, data: Parameters<typeof feedEvent>[5]): string {
+    const nowMs = this.#window.nowMs;
+    return JSON.stringify(
+      feedEvent(this.#site.name, type, ja4, ulid(nowMs, this.#random), rfc3339(nowMs), data),
+    );
+  }
+
+  #evidenceFor(ja4: string): Evidence {
+    return evidenceOf(this.#evidence.of(ja4, this.#window.nowMs - EVIDENCE_MS));
+  }
+
+  #url(ja4: string): string {
+    return fingerprintUrl(this.#site.origin, this.#site.name, ja4);
+  }
+
+  /** Everything that must outlive a restart, by key. A pending threshold is not: its `for` starts again. */
+  #lasting(): Map<string, string> {
+    const lasting = new Map<string, string>();
+    for (const [key, episode] of this.#episodes)
+      lasting.set(BUILT_IN + key, JSON.stringify(storable(episode)));
+    for (const [key, cleared] of this.#cleared) lasting.set(CLEARED + key, JSON.stringify(cleared));
+    for (const [key, state] of this.#thresholds) {
+      if (state.phase !== "pending") lasting.set(THRESHOLD + key, JSON.stringify(state));
+    }
+    return lasting;
+  }
+
+  #save(events: readonly string[]): void {
+    const lasting = this.#lasting();
+    this.#store.transaction(() => {
+      this.#store.pushOutbox(events);
+      for (const [key, state] of lasting) {
+        if (this.#stored.get(key) !== state) this.#store.putEpisode(key, state);
+      }
+      for (const key of this.#stored.keys()) if (!lasting.has(key)) this.#store.deleteEpisode(key);
+    });
+    this.#stored = lasting;
+  }
+
+  #load(): void {
+    for (const { key, state } of this.#store.episodes()) {
+      this.#stored.set(key, state);
+      const value = JSON.parse(state) as unknown;
+      if (key.startsWith(BUILT_IN)) {
+        const episode = value as Episode;
+        this.#episodes.set(episodeKey(episode.kind, episode.ja4), episode);
+      } else if (key.startsWith(CLEARED)) this.#cleared.set(key.slice(CLEARED.length), value as Cleared);
+      else this.#thresholds.set(key.slice(THRESHOLD.length), value as ThresholdState);
+    }
+  }
+}
+
+/**
+ * The times that move with every tick are rounded down to the minute on disk, so that a running episode costs a row a
+ * minute and not one a tick; after a restart it may end a minute early at worst.
+ */
+function storable(episode: Episode): Episode {
+  const minute = (ms: number) => Math.floor(ms / MINUTE_MS) * MINUTE_MS;
+  return { ...episode, heldAtMs: minute(episode.heldAtMs), seenAtMs: minute(episode.seenAtMs) };
+}

@@ -1,0 +1,40 @@
+/**
+ * `node scripts/test-summary.ts REPORT.json`: the closing line `N passed, N failed` from vitest's JSON report.
+ * Exits 1 when anything failed or nothing ran.
+ */
+import { readFileSync } from "node:fs";
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
+}
+
+function read(file: string): Report | undefined {
+  try {
+    // Vitest writes the report, so its form is known.
+    return JSON.parse(readFileSync(file, "utf8")) as Report;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file that could not be loaded, or whose hooks failed, has no failed test of its own but is a failure. */
+function brokenFiles(report: Report): number {
+  return report.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
+  ).length;
+}
+
+const report = read(process.argv[2] ?? "");
+// Without a report the runner itself broke down: one failure, and nothing else is known.
+const passed = report?.numPassedTests ?? 0;
+const failed = report === undefined ? 1 : report.numFailedTests + brokenFiles(report);
+const skipped = report === undefined ? 0 : report.numPendingTests + report.numTodoTests;
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

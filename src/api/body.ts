@@ -1,0 +1,91 @@
+/** Request bodies under limits: what is too large stops being read, what inflates too far stops being inflated. */
+import { Problem } from "../base/problem.ts";
+import { BODY_INFLATED_MAX_BYTES, BODY_WIRE_MAX_BYTES, JSON_BODY_MAX_BYTES } from "../config.ts";
+
+const MIB = 1024 * 1024;
+
+function tooLarge(what: string): Problem {
+  return new Problem(413, "too_large", what);
+}
+
+/** All bytes of a stream, or `onExcess` thrown at the first byte past `max`; the rest is not read. */
+async function readAll(
+  stream: ReadableStream<Uint8Array>,
+  max: number,
+  onExcess: () => Problem,
+): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > max) {
+      await reader.cancel().catch(() => undefined);
+      throw onExcess();
+    }
+    chunks.push(value);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new Response(bytes as Uint8Array<ArrayBuffer>).body as ReadableStream<Uint8Array>;
+}
+
+async function gunzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const inflated = streamOf(bytes).pipeThrough(
+    new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>,
+  );
+  try {
+    return await readAll(inflated, BODY_INFLATED_MAX_BYTES, () =>
+      tooLarge(`The body inflates to more than ${BODY_INFLATED_MAX_BYTES / MIB} MiB.`),
+    );
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+  }
+}
+
+/** Media type without parameters, in lower case; empty when there is none. */
+export function mediaType(request: Request): string {
+  return (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
+}
+
+/** An ingest body: `Content-Encoding` gzip or none. Throws 413, 415, 400. */
+export async function readIngestBody(request: Request): Promise<Uint8Array> {
+  const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
+  if (encoding !== "identity" && encoding !== "gzip") {
+    throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
+  }
+  const excess = () => tooLarge(`The body is larger than ${BODY_WIRE_MAX_BYTES / MIB} MiB.`);
+  if (Number(request.headers.get("content-length") ?? 0) > BODY_WIRE_MAX_BYTES) throw excess();
+  const wire =
+    request.body === null ? new Uint8Array() : await readAll(request.body, BODY_WIRE_MAX_BYTES, excess);
+  return encoding === "gzip" ? gunzip(wire) : wire;
+}
+
+/** A JSON body of the settings kind. Throws 413, 415, 400. */
+export async function readJson(request: Request): Promise<unknown> {
+  if (mediaType(request) !== "application/json") {
+    throw new Problem(415, "content_type", "Content-Type must be application/json.");
+  }
+  if ((request.headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity") {
+    throw new Problem(415, "encoding", "This body must not be compressed.");
+  }
+  const excess = () => tooLarge(`The body is larger than ${JSON_BODY_MAX_BYTES / 1024} KiB.`);
+  const bytes =
+    request.body === null ? new Uint8Array() : await readAll(request.body, JSON_BODY_MAX_BYTES, excess);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)) as unknown;
+  } catch {
+    throw new Problem(400, "bad_json", "The body is not JSON in UTF-8.");
+  }
+}

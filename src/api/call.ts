@@ -1,0 +1,64 @@
+/** One API call on its way through the router, and how routes are described. */
+import type * as z from "zod/mini";
+import type { UserAgentClassifier } from "../edge/user-agent.ts";
+import type { Options, Scope } from "../options.ts";
+import type { Principal } from "./auth.ts";
+import type { Objects, SiteObjects } from "./objects.ts";
+
+export interface Services {
+  options: Options;
+  objects: Objects;
+  agents: UserAgentClassifier;
+}
+
+export interface Call extends Services {
+  request: Request;
+  url: URL;
+  /** Path values, percent-decoded. */
+  params: Record<string, string>;
+  principal: Principal;
+  /** The path's site; empty on routes without one. */
+  site: string;
+  /** The objects of that site. */
+  at: SiteObjects;
+}
+
+export interface Parameter {
+  name: string;
+  in: "query" | "header";
+  description: string;
+  schema: z.ZodMiniType;
+}
+
+/** A route: what the router runs and what the OpenAPI document says, in one place. */
+export interface Route {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  /** itty-router's form, such as `/v1/sites/:site/summary`. */
+  path: string;
+  /** `undefined` = answers without a token; `any` = every valid token. */
+  scope: Scope | "any" | undefined;
+  /** Lets in other proof than a token (the feed's tickets). */
+  admits?: (call: Omit<Call, "principal">) => Promise<boolean>;
+  operationId: string;
+  summary: string;
+  parameters?: Parameter[];
+  /** Body schemas by media type. */
+  body?: Record<string, z.ZodMiniType>;
+  /** Schema of the successful answers by status; `undefined` = no body. */
+  answers: Record<number, { description: string; schema?: z.ZodMiniType }>;
+  /** Problem statuses beyond those that every route has. */
+  problems?: number[];
+  handle(call: Call): Promise<Response> | Response;
+}
+
+export function json(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      ...headers,
+    },
+  });
+}

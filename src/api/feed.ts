@@ -1,0 +1,141 @@
+/** The feed's door (contract §6): token or ticket, Origin, upgrade, query; then the feed object takes the socket. */
+import * as z from "zod/mini";
+import { hex, sha256 } from "../base/hash.ts";
+import { Problem } from "../base/problem.ts";
+import { secret } from "../base/random.ts";
+import { rfc3339 } from "../base/time.ts";
+import { TICKET_LIVE_MS } from "../config.ts";
+import { parseCursor } from "../feed/cursor.ts";
+import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
+import { feedTicket } from "../schemas/feed.ts";
+import { EVENT_KINDS, EVENT_TYPES } from "../wire/event.ts";
+import { isJa4Glob } from "../wire/ja4.ts";
+import { unauthorized } from "./auth.ts";
+import { type Call, json, type Route } from "./call.ts";
+import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
+import { validateQuery } from "./validate.ts";
+
+const PATH = "/v1/sites/:site/feed";
+
+const namesOf = (known: readonly string[]) =>
+  z
+    .string()
+    .check(
+      z.refine((list) => list.split(",").every((name) => known.includes(name)), `not of ${known.join(", ")}`),
+    );
+const feedQuery = z.object({
+  since: z.optional(z.string().check(z.refine((text) => parseCursor(text) !== undefined, "not a cursor"))),
+  kind: z.optional(namesOf(EVENT_KINDS)),
+  type: z.optional(namesOf(EVENT_TYPES)),
+  ja4: z.optional(z.string().check(z.refine(isJa4Glob, "a glob has 1 to 64 letters, digits, `_` and `*`"))),
+  min_score: z.optional(z.coerce.number().check(z.gte(0), z.lte(30))),
+  min_severity: z.optional(z.enum(SEVERITIES)),
+  silenced: z.optional(z.enum(["true", "false"])),
+  ticket: z.optional(z.string()),
+});
+const DESCRIPTIONS: Record<keyof typeof feedQuery.shape, string> = {
+  since: "Cursor after which events are wanted; `0` = all that is kept, absent = live.",
+  kind: "Kinds, with commas between.",
+  type: "Event types, with commas between.",
+  ja4: "A glob that knows `*` only.",
+  min_score: "Hides events with a lower score; those without one stay.",
+  min_severity: "Hides events of lower severity.",
+  silenced: "Whether silenced anomalies are shown too.",
+  ticket: "A ticket instead of a token, for browsers.",
+};
+
+export const feedRoutes: Route[] = [
+  {
+    method: "GET",
+    path: PATH,
+    scope: "feed",
+    admits: useTicket,
+    operationId: "openFeed",
+    summary: "WebSocket of anomalous fingerprints, as CloudEvents.",
+    parameters: Object.entries(feedQuery.shape).map(([name, schema]) => ({
+      name,
+      in: "query",
+      description: DESCRIPTIONS[name as keyof typeof DESCRIPTIONS],
+      schema,
+    })),
+    answers: {
+      101: { description: "The feed; subprotocols `cloudevents.json` (default) and `cloudevents.msgpack`." },
+    },
+    problems: [400, 426, 503],
+    handle: open,
+  },
+  {
+    method: "POST",
+    path: `${PATH}-tickets`,
+    scope: "feed",
+    operationId: "createFeedTicket",
+    summary: "A ticket that opens the feed once within 30 s, for clients that cannot send headers.",
+    answers: { 201: { description: "The ticket.", schema: feedTicket } },
+    problems: [503],
+    handle: createTicket,
+  },
+];
+
+async function createTicket({ at, site }: Call): Promise<Response> {
+  const ticket = secret((bytes) => crypto.getRandomValues(bytes));
+  const expiresMs = Date.now() + TICKET_LIVE_MS;
+  await at.feed().addTicket(hex(await sha256(ticket)), expiresMs);
+  const location = `/v1/sites/${site}/feed?ticket=${ticket}`;
+  return json({ ticket, expires_at: rfc3339(expiresMs) }, 201, { location });
+}
+
+/** A ticket is used up by the first try, whatever becomes of it. */
+async function useTicket({ url, at }: Pick<Call, "url" | "at">): Promise<boolean> {
+  const ticket = url.searchParams.get("ticket");
+  if (ticket === null) return false;
+  if (await at.feed().useTicket(hex(await sha256(ticket)))) return true;
+  throw unauthorized("The ticket is not known, used or expired.");
+}
+
+async function open({ request, url, at, options }: Call): Promise<Response> {
+  const origin = request.headers.get("origin");
+  const own = [url.origin, ...options.allowedOrigins, options.publicUrl];
+  if (origin !== null && !own.includes(origin.toLowerCase())) {
+    throw new Problem(
+      403,
+      "origin",
+      "This Origin may not open the feed; ALLOWED_ORIGINS lists those that may.",
+    );
+  }
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    throw new Problem(426, "upgrade", "The feed is a WebSocket.", {
+      headers: { upgrade: "websocket", connection: "Upgrade" },
+    });
+  }
+  const protocol = chosenProtocol(request);
+  const subscription = subscriptionOf(url.searchParams, protocol ?? SUBPROTOCOLS[0]);
+  const headers = new Headers({ upgrade: "websocket", [SUBSCRIPTION_HEADER]: JSON.stringify(subscription) });
+  if (protocol !== undefined) headers.set("sec-websocket-protocol", protocol);
+  const response = await at.feed().fetch(new Request(url.origin, { headers }));
+  if (response.status === 400)
+    throw new Problem(400, "future_cursor", "Query parameter since: newer than the newest event.");
+  return response;
+}
+
+function subscriptionOf(query: URLSearchParams, protocol: Subprotocol): Subscription {
+  const asked = validateQuery(feedQuery, query, Object.keys(feedQuery.shape));
+  const filter: FeedFilter = {
+    ...(asked.kind === undefined ? {} : { kinds: asked.kind.split(",") }),
+    ...(asked.type === undefined ? {} : { types: asked.type.split(",") }),
+    ...(asked.ja4 === undefined ? {} : { ja4: asked.ja4 }),
+    ...(asked.min_score === undefined ? {} : { minScore: asked.min_score }),
+    ...(asked.min_severity === undefined ? {} : { minSeverity: asked.min_severity }),
+  };
+  return { ...(asked.since === undefined ? {} : { since: Number(asked.since) }), filter, protocol };
+}
+
+/** The first offered subprotocol that we speak; `undefined` when none was offered. Throws 400 for others only. */
+function chosenProtocol(request: Request): Subprotocol | undefined {
+  const offered = request.headers.get("sec-websocket-protocol");
+  if (offered === null) return undefined;
+  for (const name of offered.split(",")) {
+    const known = SUBPROTOCOLS.find((protocol) => protocol === name.trim());
+    if (known !== undefined) return known;
+  }
+  throw new Problem(400, "subprotocol", `The subprotocols are ${SUBPROTOCOLS.join(" and ")}.`);
+}

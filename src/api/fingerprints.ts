@@ -1,0 +1,153 @@
+/** Reading fingerprints and the site's summary (contract §4). */
+import * as z from "zod/mini";
+import { shardOf } from "../base/hash.ts";
+import { Problem } from "../base/problem.ts";
+import { rfc3339 } from "../base/time.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../config.ts";
+import { type ListQuery, mergeLists } from "../reading/list.ts";
+import { mergeSummaries } from "../reading/summary.ts";
+import { windowName } from "../schemas/common.ts";
+import {
+  fingerprint,
+  fingerprintList,
+  lookupAnswer,
+  lookupRequest,
+  SORTS,
+  summary,
+} from "../schemas/reading.ts";
+import { isJa4, isJa4Glob } from "../wire/ja4.ts";
+import { readJson } from "./body.ts";
+import { type Call, json, type Route } from "./call.ts";
+import { decodeCursor, encodeCursor, nextLink } from "./cursor.ts";
+import { gather, partialOf } from "./gather.ts";
+import { validate, validateQuery } from "./validate.ts";
+
+const limit = z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX));
+const glob = z.string().check(z.refine(isJa4Glob, "a glob has 1 to 64 letters, digits, `_` and `*`"));
+const listQuery = z.object({
+  sort: z._default(z.enum(SORTS), "reqs"),
+  order: z._default(z.enum(["asc", "desc"]), "desc"),
+  window: z._default(windowName, "1h"),
+  ja4: z.optional(glob),
+  limit: z._default(limit, LIST_LIMIT_DEFAULT),
+  cursor: z.optional(z.string()),
+});
+const DESCRIPTIONS: Record<keyof typeof listQuery.shape, string> = {
+  sort: "What to sort by; what is absent comes as the smallest.",
+  order: "Direction; fingerprints with equal values come in alphabetical order.",
+  window: "The window of the numbers; fingerprints without a request in it are left out.",
+  ja4: "A glob that knows `*` only.",
+  limit: "Rows a page.",
+  cursor: "`next_cursor` of the page before.",
+};
+
+export const fingerprintRoutes: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/sites/:site/fingerprints",
+    scope: "read",
+    operationId: "listFingerprints",
+    summary: "Fingerprints of the site, sorted, in pages.",
+    parameters: Object.entries(listQuery.shape).map(([name, schema]) => ({
+      name,
+      in: "query",
+      description: DESCRIPTIONS[name as keyof typeof DESCRIPTIONS],
+      schema,
+    })),
+    answers: { 200: { description: "A page.", schema: fingerprintList } },
+    problems: [400, 503],
+    handle: list,
+  },
+  {
+    method: "GET",
+    path: "/v1/sites/:site/fingerprints/:ja4",
+    scope: "read",
+    operationId: "getFingerprint",
+    summary: "Everything known of one fingerprint; 404 when it was not seen in the last hour.",
+    answers: { 200: { description: "The full form.", schema: fingerprint } },
+    problems: [400, 503],
+    handle: one,
+  },
+  {
+    method: "POST",
+    path: "/v1/sites/:site/fingerprints/lookup",
+    scope: "read",
+    operationId: "lookupFingerprints",
+    summary: "Up to 100 fingerprints at once.",
+    body: { "application/json": lookupRequest },
+    answers: { 200: { description: "Full forms and what is missing.", schema: lookupAnswer } },
+    problems: [400, 413, 415, 422, 503],
+    handle: lookup,
+  },
+  {
+    method: "GET",
+    path: "/v1/sites/:site/summary",
+    scope: "read",
+    operationId: "getSummary",
+    summary: "The site in numbers: what came in, what was dropped and why, its shards.",
+    answers: { 200: { description: "The summary.", schema: summary } },
+    problems: [503],
+    handle: async ({ at, site }) => {
+      const { answers, missing } = await gather(at, await at.map(), (shard) => shard.summary());
+      return json({ ...mergeSummaries(site, answers, Date.now()), ...partialOf(missing) });
+    },
+  },
+];
+
+async function list({ at, url }: Call): Promise<Response> {
+  const asked = validateQuery(listQuery, url.searchParams, Object.keys(listQuery.shape));
+  const { sort, order, window, ja4, cursor } = asked;
+  const madeFor = [sort, order, window, ja4 ?? "*"].join(" ");
+  const query: ListQuery = {
+    sort,
+    order,
+    window,
+    ja4,
+    limit: asked.limit,
+    after: cursor === undefined ? undefined : decodeCursor(cursor, madeFor),
+  };
+  const { answers, missing } = await gather(at, await at.map(), (shard) => shard.list(query));
+  const { rows, next } = mergeLists(
+    query,
+    answers.map((answer) => answer.rows),
+  );
+  const nextCursor = next === undefined ? undefined : encodeCursor({ query: madeFor, ...next });
+  return json(
+    {
+      as_of: rfc3339(Math.min(...answers.map(({ asOfMs }) => asOfMs))),
+      fingerprints: rows,
+      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
+      ...partialOf(missing),
+    },
+    200,
+    nextCursor === undefined ? {} : nextLink(url, nextCursor),
+  );
+}
+
+async function one({ at, params }: Call): Promise<Response> {
+  const ja4 = params.ja4!;
+  if (!isJa4(ja4)) throw new Problem(400, "ja4", "The path does not name a JA4 fingerprint.");
+  const map = await at.map();
+  const { found, missing } = await at.shard(map, shardOf(ja4, map.shards, map.epoch)).read([ja4]);
+  const form = found[0];
+  if (form === undefined) throw new Problem(404, "unseen", "The fingerprint was not seen in the last hour.");
+  return json({ ...form, ...partialOf(missing) });
+}
+
+async function lookup({ at, request }: Call): Promise<Response> {
+  const wanted = validate(lookupRequest, await readJson(request)).ja4;
+  const map = await at.map();
+  const byShard = Map.groupBy(new Set(wanted), (ja4) => shardOf(ja4, map.shards, map.epoch));
+  const { answers, missing } = await gather(at, map, async (shard, index) => {
+    const mine = byShard.get(index);
+    return mine === undefined ? { found: [], missing: [] } : shard.read(mine);
+  });
+  const found = new Map(answers.flatMap((answer) => answer.found).map((form) => [form.ja4, form]));
+  const order = [...new Set(wanted)];
+  return json({
+    fingerprints: order.flatMap((ja4) => found.get(ja4) ?? []),
+    // A fingerprint on a shard that did not answer is not known to be missing.
+    missing: order.filter((ja4) => !found.has(ja4) && !missing.includes(shardOf(ja4, map.shards, map.epoch))),
+    ...partialOf([...missing, ...answers.flatMap((answer) => answer.missing)]),
+  });
+}

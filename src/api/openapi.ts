@@ -1,0 +1,159 @@
+/** The OpenAPI 3.1 document, made from the routes and their schemas; nothing of it is written twice. */
+import * as z from "zod/mini";
+import { VERSION } from "../config.ts";
+import { components, ja4, problem } from "../schemas/common.ts";
+import "../schemas/feed.ts";
+import type { Route } from "./call.ts";
+import { routes } from "./routes.ts";
+
+type Json = Record<string, unknown>;
+
+const SITE = { type: "string", pattern: "^[a-z0-9-]{1,63}$" };
+const PATH_PARAMETERS: Record<string, { description: string; schema: Json }> = {
+  site: { description: "Name of the site.", schema: SITE },
+  ja4: { description: "A JA4 fingerprint, or a pseudo fingerprint `x` + 24 hex digits.", schema: plain(ja4) },
+  id: { description: "Id of the resource.", schema: { type: "string" } },
+};
+const PROBLEMS: Record<number, string> = {
+  400: "A malformed path value, query, header, or a body that cannot be decoded.",
+  401: "No token, or one that is unknown or expired; a used or expired ticket.",
+  403: "The token lacks the scope or the site; a foreign Origin.",
+  404: "Unknown route, id, site, or a fingerprint not seen in the last hour.",
+  405: "Another method; `Allow` names those that there are.",
+  409: "The id exists; a request with the same Idempotency-Key is still running.",
+  412: "If-Match does not hold.",
+  413: "Too large.",
+  415: "Wrong content type or encoding.",
+  422: "Well-formed but not allowed; the same Idempotency-Key with another body.",
+  426: "The feed without a WebSocket upgrade.",
+  503: "Something does not answer now; try again after `Retry-After`.",
+};
+
+/** JSON Schema of one schema, with references to the named ones. */
+function plain(schema: z.ZodMiniType, io: "input" | "output" = "output"): Json {
+  const named = components.get(schema);
+  if (named !== undefined) return { $ref: `#/components/schemas/${named.id}` };
+  const { $schema: _, ...body } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema }) => {
+      const name = components.get(zodSchema as unknown as z.ZodMiniType);
+      if (name === undefined) return;
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof typeof jsonSchema];
+      jsonSchema.$ref = `#/components/schemas/${name.id}`;
+    },
+  });
+  return body as Json;
+}
+
+function namedSchemas(): Json {
+  const { schemas } = z.toJSONSchema(components, { uri: (id) => `#/components/schemas/${id}`, io: "input" });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([id, schema]) => {
+      const { $schema: _, $id: __, ...body } = schema as Json;
+      return [id, body];
+    }),
+  );
+}
+
+function problemAnswer(status: number): [string, Json] {
+  const content = { "application/problem+json": { schema: plain(problem) } };
+  return [String(status), { description: PROBLEMS[status] ?? "A problem.", content }];
+}
+
+function operation(route: Route): Json {
+  const inPath = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    ...PATH_PARAMETERS[name!],
+  }));
+  const parameters = (route.parameters ?? []).map(({ schema, ...rest }) => ({
+    ...rest,
+    schema: plain(schema),
+  }));
+  const statuses = new Set(route.problems ?? []);
+  if (route.scope !== undefined) statuses.add(401);
+  if (route.scope !== undefined && route.scope !== "any") statuses.add(403);
+  if (inPath.length > 0) statuses.add(404).add(400);
+  const answers = Object.entries(route.answers).map(([status, { description, schema }]) => [
+    status,
+    schema === undefined
+      ? { description }
+      : { description, content: { "application/json": { schema: plain(schema) } } },
+  ]);
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    tags: [tagOf(route.path)],
+    security: route.scope === undefined ? [] : [{ token: [] }],
+    ...(inPath.length + parameters.length === 0 ? {} : { parameters: [...inPath, ...parameters] }),
+    ...(route.body === undefined ? {} : { requestBody: { required: true, content: contentOf(route.body) } }),
+    responses: Object.fromEntries([...answers, ...[...statuses].sort((a, b) => a - b).map(problemAnswer)]),
+  };
+}
+
+function contentOf(body: Record<string, z.ZodMiniType>): Json {
+  return Object.fromEntries(
+    Object.entries(body).map(([type, schema]) => [type, { schema: plain(schema, "input") }]),
+  );
+}
+
+const TAGS: Record<string, string> = {
+  service: "The service itself.",
+  observations: "Getting observations in.",
+  fingerprints: "Reading fingerprints.",
+  summary: "The site in numbers.",
+  thresholds: "Users' own rules.",
+  feed: "The feed of anomalous fingerprints.",
+};
+
+function tagOf(path: string): string {
+  const part = path.split("/")[4] ?? "service";
+  return part.startsWith("feed") ? "feed" : part in TAGS ? part : "service";
+}
+
+/** The whole document. */
+export function openapiDocument(): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of [...routes, openapiRoute]) {
+    const path = route.path.replace(/:(\w+)/g, "{$1}");
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "HelloTide",
+      version: VERSION,
+      description:
+        "Which TLS clients behave strangely on a site, while it happens, and how that compares with the rest of the Internet. Answers never hold null: what cannot be computed has no key.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/", description: "This server." }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "Scopes: ingest, read, feed, write, admin." },
+      },
+      schemas: namedSchemas(),
+    },
+  };
+}
+
+let document: string | undefined;
+
+export const openapiRoute: Route = {
+  method: "GET",
+  path: "/openapi.json",
+  scope: undefined,
+  operationId: "getOpenapi",
+  summary: "This document.",
+  answers: { 200: { description: "OpenAPI 3.1.", schema: z.looseObject({ openapi: z.string() }) } },
+  handle: () => {
+    document ??= JSON.stringify(openapiDocument());
+    return new Response(document, {
+      headers: { "content-type": "application/json", "cache-control": "max-age=300" },
+    });
+  },
+};

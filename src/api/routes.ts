@@ -1,0 +1,15 @@
+/** Every route of the API; the router and the OpenAPI document are made from this list. */
+import type { Route } from "./call.ts";
+import { feedRoutes } from "./feed.ts";
+import { fingerprintRoutes } from "./fingerprints.ts";
+import { observationRoutes } from "./observations.ts";
+import { systemRoutes } from "./system.ts";
+import { thresholdRoutes } from "./thresholds.ts";
+
+export const routes: Route[] = [
+  ...systemRoutes,
+  ...observationRoutes,
+  ...fingerprintRoutes,
+  ...thresholdRoutes,
+  ...feedRoutes,
+];

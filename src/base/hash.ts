@@ -1,0 +1,133 @@
+/**
+ * Hashes.
+ *
+ * - `KeyedHash`: HalfSipHash-1-3, 32 bits (Aumasson and Bernstein 2012, reference code halfsiphash.c). Keyed, so
+ *   that nobody who does not know the key can aim collisions at a sketch or test a guess of an address offline.
+ * - `shardOf`: rendezvous (highest random weight) hashing, Thaler and Ravishankar 1996.
+ * - `sha256`: for tokens and bodies, by the platform.
+ */
+
+const SCRATCH_BYTES = 3 * 8 * 1024;
+
+/** Keyed 32-bit hashes of strings and bytes. One instance a key; it reuses one scratch buffer, so not re-entrant. */
+export class KeyedHash {
+  readonly #k0: number;
+  readonly #k1: number;
+  readonly #encoder = new TextEncoder();
+  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+
+  /** `key`: at least 8 bytes, of which the first 8 count. */
+  constructor(key: Uint8Array) {
+    if (key.length < 8) throw new RangeError("a hash key needs 8 bytes");
+    const view = new DataView(key.buffer, key.byteOffset, 8);
+    this.#k0 = view.getUint32(0, true);
+    this.#k1 = view.getUint32(4, true);
+  }
+
+  /** Hash of the text's UTF-8 bytes; what lies past 24 KiB does not count. */
+  text(text: string): number {
+    const { written } = this.#encoder.encodeInto(text, this.#scratch);
+    return this.bytes(this.#scratch, written);
+  }
+
+  /** Hash of the first `length` bytes. */
+  bytes(bytes: Uint8Array, length: number): number {
+    let v0 = this.#k0;
+    let v1 = this.#k1;
+    let v2 = 0x6c796765 ^ this.#k0;
+    let v3 = 0x74656462 ^ this.#k1;
+    const whole = length & ~3;
+    for (let i = 0; ; i += 4) {
+      const last = i >= whole;
+      const word = last ? tailWord(bytes, whole, length) : loadWord(bytes, i);
+      v3 ^= word;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= word;
+      if (last) break;
+    }
+    v2 ^= 0xff;
+    for (let round = 0; round < 3; round++) {
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+    }
+    return (v1 ^ v3) >>> 0;
+  }
+}
+
+function loadWord(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+/** The last, partial word: the remaining bytes with the length in the top byte. */
+function tailWord(bytes: Uint8Array, whole: number, length: number): number {
+  let word = (length & 0xff) << 24;
+  for (let i = length - 1; i >= whole; i--) word |= bytes[i]! << (8 * (i - whole));
+  return word;
+}
+
+/** FNV-1a over UTF-16 code units: spreads keys over shards and tables; not keyed, not for identities. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/** Murmur3's finaliser: every input bit reaches every output bit. */
+export function mix32(value: number): number {
+  let hash = value | 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The shard that owns `key`: the one with the highest weight, so adding a shard only moves keys to it. */
+export function shardOf(key: string, shards: number, epoch: number): number {
+  const base = fnv1a(key) ^ Math.imul(epoch, 0x9e3779b1);
+  let best = 0;
+  let bestWeight = -1;
+  for (let shard = 0; shard < shards; shard++) {
+    const weight = mix32(base ^ Math.imul(shard + 1, 0x85ebca77));
+    if (weight > bestWeight) {
+      bestWeight = weight;
+      best = shard;
+    }
+  }
+  return best;
+}
+
+export function hex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
+
+/** SHA-256 of text (as UTF-8) or bytes. */
+export async function sha256(data: string | Uint8Array): Promise<Uint8Array> {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+}
+
+/** Whether two digests are the same, in time that depends on their length only. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}

@@ -1,0 +1,111 @@
+/**
+ * Every tunable of the product, once: the unit is in the name, the reason beside it.
+ * Relations between them are asserted when the module loads, so a wrong edit fails at the first line.
+ */
+
+export const VERSION = "0.1.0";
+
+// --- Time -----------------------------------------------------------------------------------------------
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+
+/** Grain of the 1m and 5m windows (contract §4: 60–65 s, 300–305 s). */
+export const SLOT_MS = 5_000;
+/** The three windows that every number is given for, in display order. */
+export const WINDOWS = ["1m", "5m", "1h"] as const;
+export type WindowName = (typeof WINDOWS)[number];
+/** Nominal length of each window in ms; the real one starts at the grain's edge before it. */
+export const WINDOW_MS: Record<WindowName, number> = { "1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "1h": HOUR_MS };
+
+/** How far ahead of the server's clock an observation may lie (contract §3). */
+export const FUTURE_MAX_MS = 60 * SECOND_MS;
+/** An observation older than this is `expired` (contract §3). */
+export const PAST_MAX_MS = HOUR_MS;
+/**
+ * How long a frame stays in the shard's log: it may hold observations up to FUTURE_MAX_MS ahead, which stay in
+ * the 1h window for up to 61 min, so anything shorter would lose counts over a restart. Frame ids live as long.
+ */
+export const LOG_KEEP_MS = 65 * MINUTE_MS;
+/** How long an Idempotency-Key is remembered (contract §3). */
+export const IDEMPOTENCY_KEEP_MS = 2 * HOUR_MS;
+/** While a request with a key runs, the same key gets 409; a Worker that died frees it after this long. */
+export const IDEMPOTENCY_LEASE_MS = 60 * SECOND_MS;
+
+/** Pause between a shard's ticks when there is traffic (contract §7, `TICK`). */
+export const TICK_DEFAULT_MS = 5 * SECOND_MS;
+/** Pause between ticks while the windows are not empty but nothing comes in. */
+export const TICK_IDLE_MS = 60 * SECOND_MS;
+/** A call from one object to another is given up after this long, so one stuck object stops no other. */
+export const OBJECT_CALL_TIMEOUT_MS = 3 * SECOND_MS;
+/** A write to the settings waits this long for every shard's acknowledgement (contract §5: in force within 2 s). */
+export const SETTINGS_PUSH_TIMEOUT_MS = 1_500;
+
+// --- Ingest limits (contract §3) --------------------------------------------------------------------------
+export const BODY_WIRE_MAX_BYTES = 8 * 1024 * 1024;
+export const BODY_INFLATED_MAX_BYTES = 64 * 1024 * 1024;
+export const BODY_OBSERVATIONS_MAX = 50_000;
+/** One record of a body. Four 8 KiB strings, escaped as \uXXXX, are 192 KiB; the rest is room. */
+export const RECORD_MAX_BYTES = 256 * 1024;
+export const FIELD_MAX_BYTES = 8 * 1024;
+export const RAY_ID_MAX_CHARS = 64;
+export const ERRORS_SHOWN_MAX = 100;
+export const IDEMPOTENCY_KEY_MAX_CHARS = 128;
+/** Bodies of settings, tickets, look-ups. */
+export const JSON_BODY_MAX_BYTES = 256 * 1024;
+
+// --- Wire frame --------------------------------------------------------------------------------------------
+export const FRAME_ROWS_MAX = 4_000;
+/** Cap on an encoded frame; also what one log row holds. The platform's limit on a row is 2 MB. */
+export const FRAME_BYTES_MAX = 1_500_000;
+/** The builder starts a new frame when its estimate passes this, well under FRAME_BYTES_MAX. */
+export const FRAME_BYTES_TARGET = 1_000_000;
+/** Samples (evidence) a fingerprint and frame. */
+export const FRAME_SAMPLES_MAX = 8;
+export const SAMPLE_TEXT_MAX_CHARS = 128;
+
+// --- Shard --------------------------------------------------------------------------------------------------
+export const SHARDS_DEFAULT = 4;
+export const SHARDS_MAX = 64;
+/** Fingerprints tracked in full a shard; requests of further ones are counted in `overflow`. */
+export const FINGERPRINTS_MAX = 20_000;
+/** Newest samples kept a shard, over all fingerprints, as evidence. */
+export const EVIDENCE_RING = 8_192;
+/** Times a Worker tries a shard before it answers 503. The frame id makes every repeat harmless. */
+export const SHARD_TRIES = 3;
+/** `Retry-After` of a 503. */
+export const RETRY_AFTER_S = 5;
+
+// --- Feed (contract §6) ---------------------------------------------------------------------------------------
+export const FEED_KEEP_MS = 7 * 24 * HOUR_MS;
+export const FEED_KEEP_EVENTS = 100_000;
+export const FEED_HEARTBEAT_S = 30;
+export const FEED_UNACKED_MAX_EVENTS = 5_000;
+export const FEED_UNACKED_MAX_BYTES = 1024 * 1024;
+export const FEED_CLIENT_FRAME_MAX_BYTES = 4_096;
+export const FEED_CLIENT_ERRORS_MAX = 3;
+export const TICKET_LIVE_MS = 30 * SECOND_MS;
+
+// --- Settings ----------------------------------------------------------------------------------------------------
+export const THRESHOLDS_MAX = 200;
+export const COOLDOWN_DEFAULT_MS = 10 * MINUTE_MS;
+export const CLEAR_AFTER_DEFAULT_MS = MINUTE_MS;
+
+// --- Reading ---------------------------------------------------------------------------------------------------
+export const LIST_LIMIT_DEFAULT = 50;
+export const LIST_LIMIT_MAX = 1_000;
+export const LOOKUP_MAX = 100;
+/** A read that shows ranks asks the Census again when the last exchange is older (contract §4: at most 10 s). */
+export const RANKS_FRESH_MS = SECOND_MS;
+/** … and does not wait longer than this for it. */
+export const RANKS_WAIT_MS = SECOND_MS;
+
+/** Throws at load when two tunables contradict each other. */
+function relate(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`config: ${what}`);
+}
+relate(MINUTE_MS % SLOT_MS === 0, "a minute must hold whole slots");
+relate(LOG_KEEP_MS >= PAST_MAX_MS + FUTURE_MAX_MS + MINUTE_MS, "the log must outlive the 1h window");
+relate(IDEMPOTENCY_KEEP_MS > LOG_KEEP_MS, "a key must outlive the frame ids that it derives");
+relate(FRAME_BYTES_TARGET < FRAME_BYTES_MAX && FRAME_BYTES_MAX < 2_000_000, "a frame must fit a row");
+relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

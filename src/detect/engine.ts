@@ -1,0 +1,147 @@
+/**
+ * One tick of detection over one shard's fingerprints: every enabled kind is prepared once, tests the fingerprints
+ * that had a request in the filling minute or the one before (late data), and every running episode moves on. An
+ * older minute raises nothing. No clock, no storage: the same input gives the same output.
+ */
+import { MINUTE_MS } from "../config.ts";
+import { advance, type Cleared } from "./episode.ts";
+import { ageMinutes, bornHere, NEWBORN_MINUTES, reqsIn } from "./history.ts";
+import { divergence } from "./kinds/divergence.ts";
+import { errorBurst } from "./kinds/error-burst.ts";
+import { newcomer } from "./kinds/newcomer.ts";
+import { pathScan } from "./kinds/path-scan.ts";
+import { surge } from "./kinds/surge.ts";
+import { uaRotation } from "./kinds/ua-rotation.ts";
+import type { Episode, EpisodeEvent, Kind, KindName, KindSettings, Site, Subject, Verdict } from "./types.ts";
+
+/** All built-in kinds. */
+export const ALL_KINDS: readonly Kind[] = [surge, newcomer, divergence, uaRotation, pathScan, errorBurst];
+
+export interface DetectInput {
+  site: Site;
+  settings: Record<KindName, KindSettings>;
+  /** Running episodes by `episodeKey`. */
+  episodes: ReadonlyMap<string, Episode>;
+  /** Recent clears by `episodeKey`. */
+  cleared: ReadonlyMap<string, Cleared>;
+  cooldownMs: number;
+  newId: () => string;
+  kinds?: readonly Kind[];
+}
+
+export interface DetectOutput {
+  episodes: Map<string, Episode>;
+  cleared: Map<string, Cleared>;
+  /** By kind, then fingerprint. */
+  events: EpisodeEvent[];
+  /** Raises that a cooldown held back, each counted once. */
+  suppressed: number;
+}
+
+export function episodeKey(kind: KindName, ja4: string): string {
+  return `${kind} ${ja4}`;
+}
+
+/** Whether a kind has seen enough of the site to speak. */
+export function isWarm(kind: Kind, site: Site): boolean {
+  return site.asOfMs - site.firstDataMs >= kind.warmUpMs;
+}
+
+export function detect(input: DetectInput): DetectOutput {
+  const kinds = input.kinds ?? ALL_KINDS;
+  const found = testAll(input, kinds);
+  const output: DetectOutput = {
+    episodes: new Map(),
+    cleared: freshClears(input),
+    events: [],
+    suppressed: 0,
+  };
+  for (const { name } of kinds) {
+    const verdicts = found.verdicts.get(name);
+    const fingerprints = new Set(verdicts?.keys());
+    for (const episode of input.episodes.values()) if (episode.kind === name) fingerprints.add(episode.ja4);
+    for (const ja4 of [...fingerprints].sort())
+      step(input, output, name, ja4, verdicts?.get(ja4), found.seenAtMs.get(ja4));
+  }
+  return output;
+}
+
+interface Found {
+  verdicts: Map<KindName, Map<string, Verdict>>;
+  seenAtMs: Map<string, number>;
+}
+
+function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind[]): Found {
+  const tests = kinds
+    .filter((kind) => settings[kind.name].enabled && isWarm(kind, site))
+    .map((kind) => ({ name: kind.name, test: kind.prepare(site, settings[kind.name]) }));
+  const running = new Set([...episodes.values()].map(({ ja4 }) => ja4));
+  const found: Found = { verdicts: new Map(tests.map(({ name }) => [name, new Map()])), seenAtMs: new Map() };
+  if (tests.length === 0 && running.size === 0) return found;
+  const withNewcomer = tests.some(({ name }) => name === "newcomer");
+  // A newborn's flood is told once: surge leaves it to newcomer while that is awake.
+  const newcomerSpeaks = (subject: Subject, minute: number) =>
+    withNewcomer &&
+    (episodes.has(episodeKey("newcomer", subject.ja4)) ||
+      (bornHere(subject, site) && ageMinutes(subject, minute) <= NEWBORN_MINUTES));
+  for (const subject of site.subjects()) {
+    if (running.has(subject.ja4)) noteSeen(found, subject, site);
+    for (const minute of [site.minuteNow - 1, site.minuteNow]) {
+      if (reqsIn(subject, minute) === 0) continue;
+      for (const { name, test } of tests) {
+        if (name === "surge" && newcomerSpeaks(subject, minute)) continue;
+        const verdict = test(subject, minute);
+        const verdicts = found.verdicts.get(name);
+        if (verdict !== undefined) verdicts?.set(subject.ja4, stronger(verdicts.get(subject.ja4), verdict));
+      }
+    }
+  }
+  return found;
+}
+
+/** Of the two minutes under test the one that says more. */
+function stronger(a: Verdict | undefined, b: Verdict): Verdict {
+  if (a === undefined) return b;
+  const rank = (verdict: Verdict) => (verdict.on ? 200 : verdict.hold ? 100 : 0) + verdict.score;
+  if (rank(a) === rank(b)) return b.observed >= a.observed ? b : a;
+  return rank(a) > rank(b) ? a : b;
+}
+
+/** When it last had a request, to the minute: counts have no finer time. */
+function noteSeen(found: Found, subject: Subject, site: Site): void {
+  for (let minute = site.minuteNow; minute > site.minuteNow - 6; minute--) {
+    if (reqsIn(subject, minute) === 0) continue;
+    found.seenAtMs.set(subject.ja4, Math.min((minute + 1) * MINUTE_MS, site.asOfMs));
+    return;
+  }
+}
+
+function step(
+  input: DetectInput,
+  output: DetectOutput,
+  kind: KindName,
+  ja4: string,
+  verdict: Verdict | undefined,
+  seenAtMs: number | undefined,
+): void {
+  const key = episodeKey(kind, ja4);
+  const moved = advance(input.episodes.get(key), verdict, {
+    kind,
+    ja4,
+    nowMs: input.site.asOfMs,
+    seenAtMs,
+    enabled: input.settings[kind].enabled,
+    cooldownMs: input.cooldownMs,
+    cleared: output.cleared.get(key),
+    newId: input.newId,
+  });
+  if (moved.episode !== undefined) output.episodes.set(key, moved.episode);
+  if (moved.cleared !== undefined) output.cleared.set(key, moved.cleared);
+  if (moved.suppressed) output.suppressed++;
+  output.events.push(...moved.events);
+}
+
+/** Clears whose cooldown is not over; older ones are forgotten. */
+function freshClears({ cleared, cooldownMs, site }: DetectInput): Map<string, Cleared> {
+  return new Map([...cleared].filter(([, { atMs }]) => site.asOfMs < atMs + cooldownMs));
+}

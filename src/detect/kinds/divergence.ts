@@ -1,0 +1,90 @@
+/**
+ * `divergence`: over the last hour one of a fingerprint's ratios is far from what the same fingerprint shows on the
+ * rest of the Internet, after this site's own offset is taken out.
+ */
+import { HOUR_MS } from "../../config.ts";
+import {
+  DIVERGING_RATIOS,
+  type Divergence,
+  type DivergingRatio,
+  divergences,
+  expectedRatio,
+  fitOffsets,
+  knownOf,
+  type OffsetFit,
+  signalOf,
+} from "../offsets.ts";
+import { Z95 } from "../tail.ts";
+import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
+import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
+
+const ON_SCORE = 6;
+const HOLD_SCORE = 4;
+const ON_DISTANCE = 0.2;
+const HOLD_DISTANCE = 0.15;
+const HOLD_REQS_SHARE = 0.5;
+/** Ratios that speak up in `because` beside the strongest. */
+const BECAUSE_SCORE = 3;
+
+export const divergence: Kind = {
+  name: "divergence",
+  warmUpMs: HOUR_MS / 2,
+  prepare(site, settings) {
+    const fit = fitOffsets(site.subjects());
+    return (subject) => testDivergence(subject, fit, settings);
+  },
+};
+
+const RATIO_OF_SIGNAL = new Map<string, DivergingRatio>(
+  DIVERGING_RATIOS.map((ratio) => [signalOf(ratio), ratio]),
+);
+
+function testDivergence(subject: Subject, fit: OffsetFit, settings: KindSettings): Verdict | undefined {
+  const least = settings.minReqs * HOLD_REQS_SHARE;
+  if (subject.global === undefined) return undefined;
+  const found = divergences(subject, fit);
+  const main = found.find((one) => knownIn(subject, one) >= least && distance(one) >= HOLD_DISTANCE);
+  if (main === undefined) return undefined;
+  const n = knownIn(subject, main);
+  const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
+  const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
+  const enough =
+    n >= settings.minReqs &&
+    distance(main) >= ON_DISTANCE &&
+    shareEffect(main.local, main.expected) >= settings.minEffect;
+  const others = found.filter((one) => one !== main && one.score >= BECAUSE_SCORE);
+  return {
+    p: main.p,
+    score: main.score,
+    on: enough && main.score >= ON_SCORE,
+    hold: main.score >= HOLD_SCORE,
+    window: "1h",
+    observed: main.local,
+    expected: main.expected,
+    low: Math.max(expected - Z95 * sd, 0),
+    high: Math.min(expected + Z95 * sd, 1),
+    unit: SHARE_UNIT,
+    because: [main, ...others].map(({ signal, local, expected, global, p }) => ({
+      signal,
+      local,
+      expected,
+      global,
+      p,
+    })),
+    summary:
+      `${main.signal} is ${percent(main.local)} here over ${n} requests where ${percent(main.expected)} is ` +
+      `expected (${percent(main.global)} worldwide)`,
+  };
+}
+
+function ratioOfSignal({ signal }: Divergence): DivergingRatio {
+  return RATIO_OF_SIGNAL.get(signal) ?? "browser";
+}
+
+function knownIn(subject: Subject, one: Divergence): number {
+  return knownOf(subject.hour, ratioOfSignal(one));
+}
+
+function distance({ local, expected }: Divergence): number {
+  return Math.abs(local - expected);
+}

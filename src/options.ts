@@ -1,0 +1,187 @@
+/**
+ * Unchecked environment → checked options, at one place: a wrong value is one line that names it, at the start and not
+ * hours later in an alarm. `scripts/serve.ts` calls it before it starts the engine, the Worker at its first request.
+ */
+import { parseDuration } from "./base/time.ts";
+import { MINUTE_MS, SECOND_MS, SHARDS_DEFAULT, SHARDS_MAX, TICK_DEFAULT_MS } from "./config.ts";
+
+export const SCOPES = ["ingest", "read", "feed", "write", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** A token as configured: its digest only. */
+export interface StaticToken {
+  name: string;
+  /** SHA-256 of the token, 64 hex digits. */
+  sha256: string;
+  scopes: Scope[];
+  /** `["*"]` = every site. */
+  sites: string[];
+  expiresAtMs: number | undefined;
+}
+
+export interface Options {
+  /** Site → hosts that it is observed on (`*.` allowed as a prefix). `default` is always there. */
+  sites: ReadonlyMap<string, string[]>;
+  apiHosts: string[];
+  shards: number;
+  tickMs: number;
+  tokens: StaticToken[];
+  /** Where users reach the API, for links in events; absent = links are relative. */
+  publicUrl: string | undefined;
+  allowedOrigins: string[];
+  /** Key of the identity hashes; absent = one is made and kept. */
+  hashKey: string | undefined;
+  jurisdiction: string | undefined;
+  region: string | undefined;
+}
+
+export type Environment = Record<string, unknown>;
+
+const SITE = /^[a-z0-9-]{1,63}$/;
+export const DEFAULT_SITE = "default";
+const JURISDICTIONS = ["eu", "fedramp", "fedramp-high", "us"];
+const REGIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me", "apac-ne", "apac-se"];
+const DEFAULT_API_HOSTS = ["*.workers.dev", "localhost", "127.0.0.1", "[::1]"];
+
+export function isSite(text: string): boolean {
+  return SITE.test(text);
+}
+
+/** Reads every setting. Throws an Error of one line that names the wrong one. */
+export function parseOptions(env: Environment): Options {
+  const publicUrl = text(env, "PUBLIC_URL");
+  if (publicUrl !== undefined && !/^https?:\/\/[^/?#\s]+$/.test(publicUrl)) {
+    throw wrong("PUBLIC_URL", "an origin such as https://hellotide.example.com");
+  }
+  return {
+    sites: sites(env),
+    apiHosts: [...DEFAULT_API_HOSTS, ...list(env, "API_HOSTS")],
+    shards: shards(env),
+    tickMs: tick(env),
+    tokens: tokens(env),
+    publicUrl,
+    allowedOrigins: list(env, "ALLOWED_ORIGINS"),
+    hashKey: hashKey(env),
+    jurisdiction: oneOf(env, "JURISDICTION", JURISDICTIONS),
+    region: oneOf(env, "REGION", REGIONS),
+  };
+}
+
+/** Whether `hostname` is one of `patterns`; `*.example.com` means any name below it. */
+export function hostMatches(hostname: string, patterns: readonly string[]): boolean {
+  const host = hostname.toLowerCase();
+  return patterns.some((pattern) =>
+    pattern.startsWith("*.")
+      ? host.endsWith(pattern.slice(1)) && host.length > pattern.length - 1
+      : host === pattern,
+  );
+}
+
+function wrong(name: string, wanted: string): Error {
+  return new Error(`${name} is wrong: expected ${wanted}`);
+}
+
+/** A setting as text; unset, empty and `null` (an unset variable of the local engine) are the same. */
+function text(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value === "string") return value.trim();
+  if (typeof value === "number") return String(value);
+  throw wrong(name, "text");
+}
+
+function list(env: Environment, name: string): string[] {
+  const value = text(env, name);
+  return value === undefined ? [] : value.split(",").flatMap((item) => item.trim().toLowerCase() || []);
+}
+
+function json(env: Environment, name: string, wanted: string): unknown {
+  const value = env[name];
+  // wrangler.toml may hold a table instead of text.
+  if (typeof value === "object" && value !== null) return value;
+  const source = text(env, name);
+  if (source === undefined) return undefined;
+  try {
+    return JSON.parse(source) as unknown;
+  } catch {
+    throw wrong(name, wanted);
+  }
+}
+
+function sites(env: Environment): Map<string, string[]> {
+  const wanted = 'a JSON object of site → hosts, such as {"shop":["www.example.com","*.shop.example"]}';
+  const value = json(env, "SITES", wanted) ?? {};
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("SITES", wanted);
+  const found = new Map<string, string[]>([[DEFAULT_SITE, []]]);
+  for (const [site, hosts] of Object.entries(value)) {
+    if (!isSite(site)) throw wrong("SITES", "site names of a–z, 0–9 and -, at most 63 characters");
+    if (!Array.isArray(hosts) || !hosts.every((host) => typeof host === "string" && host !== "")) {
+      throw wrong("SITES", wanted);
+    }
+    found.set(
+      site,
+      hosts.map((host: string) => host.toLowerCase()),
+    );
+  }
+  return found;
+}
+
+function shards(env: Environment): number {
+  const value = text(env, "SHARDS");
+  if (value === undefined) return SHARDS_DEFAULT;
+  const count = Number(value);
+  if (!/^\d+$/.test(value) || count < 1 || count > SHARDS_MAX)
+    throw wrong("SHARDS", `a number from 1 to ${SHARDS_MAX}`);
+  return count;
+}
+
+function tick(env: Environment): number {
+  const value = text(env, "TICK");
+  if (value === undefined) return TICK_DEFAULT_MS;
+  const ms = parseDuration(value);
+  if (ms === undefined || ms < SECOND_MS || ms > MINUTE_MS) throw wrong("TICK", "a duration from 1s to 60s");
+  return ms;
+}
+
+function tokens(env: Environment): StaticToken[] {
+  const wanted = 'a JSON array of {"name","sha256","scopes","sites","expires_at"?}';
+  const value = json(env, "API_TOKENS", wanted) ?? [];
+  if (!Array.isArray(value)) throw wrong("API_TOKENS", wanted);
+  return value.map((entry: unknown) => {
+    const token = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
+    if (typeof token.name !== "string" || token.name === "")
+      throw wrong("API_TOKENS", "a name for every token");
+    if (typeof token.sha256 !== "string" || !/^[0-9a-fA-F]{64}$/.test(token.sha256)) {
+      throw wrong("API_TOKENS", "sha256 of every token as 64 hex digits");
+    }
+    const scopes = token.scopes;
+    if (!Array.isArray(scopes) || !scopes.every((scope) => SCOPES.includes(scope))) {
+      throw wrong("API_TOKENS", `scopes of ${SCOPES.join(", ")}`);
+    }
+    const on = token.sites;
+    if (
+      !Array.isArray(on) ||
+      !on.every((site) => site === "*" || (typeof site === "string" && isSite(site)))
+    ) {
+      throw wrong("API_TOKENS", 'sites as ["*"] or a list of names');
+    }
+    const expires = token.expires_at ?? undefined;
+    const expiresAtMs = typeof expires === "string" ? Date.parse(expires) : undefined;
+    if (expires !== undefined && (expiresAtMs === undefined || Number.isNaN(expiresAtMs))) {
+      throw wrong("API_TOKENS", "expires_at as an RFC 3339 time");
+    }
+    return { name: token.name, sha256: token.sha256.toLowerCase(), scopes, sites: on, expiresAtMs };
+  });
+}
+
+function hashKey(env: Environment): string | undefined {
+  const value = text(env, "HASH_KEY");
+  if (value !== undefined && value.length < 16) throw wrong("HASH_KEY", "at least 16 characters");
+  return value;
+}
+
+function oneOf(env: Environment, name: string, values: string[]): string | undefined {
+  const value = text(env, name);
+  if (value !== undefined && !values.includes(value)) throw wrong(name, values.join(", "));
+  return value;
+}

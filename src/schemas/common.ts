@@ -1,0 +1,41 @@
+/**
+ * Pieces of the outside that several schemas share. Every request, answer and event is one zod schema from which come
+ * its type, its validation, its error pointers and its part of the OpenAPI document.
+ */
+import * as z from "zod/mini";
+import { WINDOWS } from "../config.ts";
+
+/** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
+export const components = z.registry<{ id: string; description: string }>();
+
+export const JA4_PATTERN =
+  /^([tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}|x[0-9a-f]{24})$/;
+
+export const ja4 = z.string().check(z.regex(JA4_PATTERN));
+export const time = z.iso.datetime({ precision: 3 });
+export const count = z.int().check(z.gte(0));
+export const ratio = z.number().check(z.gte(0), z.lte(1));
+export const rank = z.int().check(z.gte(1));
+export const windowName = z.enum(WINDOWS);
+export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
+export const duration = z.string().check(z.regex(/^\d{1,6}(s|m|h|d)$/));
+
+export const fault = z.object({ pointer: z.string(), detail: z.string() }).register(components, {
+  id: "Fault",
+  description: "One fault of the body; `pointer` is an RFC 6901 JSON Pointer.",
+});
+
+export const problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int().check(z.gte(400), z.lte(599)),
+    detail: z.string(),
+    instance: z.string(),
+    errors: z.optional(z.array(fault)),
+    counted: z.optional(count),
+  })
+  .register(components, {
+    id: "Problem",
+    description: "RFC 9457 problem details; `instance` is the request's id.",
+  });

@@ -1,0 +1,217 @@
+/** What is read back (contract §4). Answers never hold null or NaN: what cannot be computed has no key. */
+import * as z from "zod/mini";
+import { LOOKUP_MAX } from "../config.ts";
+import { RATIOS } from "../wire/flags.ts";
+import { COUNTERS, SOURCES } from "../wire/frame.ts";
+import { components, count, ja4, rank, ratio, time, windowName } from "./common.ts";
+
+const optionalCount = z.optional(count);
+const optionalRatio = z.optional(ratio);
+const probability = z.number().check(z.gt(0), z.lte(1));
+
+export const windowNumbers = z
+  .object({
+    from: time,
+    reqs: count,
+    ips: optionalCount,
+    uas: optionalCount,
+    paths: optionalCount,
+    asns: optionalCount,
+    hosts: optionalCount,
+    h2h3_ratio: optionalRatio,
+    heuristic_ratio: optionalRatio,
+    browser_ratio: optionalRatio,
+    bot_ratio: optionalRatio,
+    cache_ratio: optionalRatio,
+    error_ratio: optionalRatio,
+  })
+  .register(components, {
+    id: "WindowNumbers",
+    description:
+      "Numbers over (from, as_of]. ips, uas, paths, asns (networks), hosts (sites) are distinct counts; a ratio's denominator is the requests for which the fact is known.",
+  });
+
+const signals = {
+  h2h3_ratio_1h: optionalRatio,
+  heuristic_ratio_1h: optionalRatio,
+  browser_ratio_1h: optionalRatio,
+  cache_ratio_1h: optionalRatio,
+  reqs_rank_1h: z.optional(rank),
+  uas_rank_1h: z.optional(rank),
+  paths_rank_1h: z.optional(rank),
+  ips_rank_1h: z.optional(rank),
+  reqs_quantile_1h: optionalRatio,
+  ips_quantile_1h: optionalRatio,
+  population: optionalCount,
+};
+
+export const localSignals = z
+  .object({
+    ...signals,
+    bot_ratio_1h: optionalRatio,
+    error_ratio_1h: optionalRatio,
+    asns_1h: optionalCount,
+    hosts_1h: optionalCount,
+  })
+  .register(components, {
+    id: "LocalSignals",
+    description:
+      "This site's signals, named as Cloudflare's: rank 1 = nobody has more; quantile = share with fewer.",
+  });
+
+export const globalSignals = z
+  .object({
+    ...signals,
+    // Cloudflare's ranks come as numbers; nothing promises integers.
+    reqs_rank_1h: z.optional(z.number()),
+    uas_rank_1h: z.optional(z.number()),
+    paths_rank_1h: z.optional(z.number()),
+    ips_rank_1h: z.optional(z.number()),
+    seen_at: time,
+  })
+  .register(components, {
+    id: "GlobalSignals",
+    description:
+      "Cloudflare's newest signals of the fingerprint, at most an hour old. population = rank / (1 − quantile).",
+  });
+
+export const divergence = z
+  .object({
+    signal: z.string(),
+    local: ratio,
+    expected: ratio,
+    global: ratio,
+    p: probability,
+    score: z.number(),
+  })
+  .register(components, {
+    id: "Divergence",
+    description: "A local ratio against the global one passed through this site's usual offset.",
+  });
+
+export const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
+
+export const fingerprint = z
+  .object({
+    site: z.string(),
+    ja4,
+    source: z.optional(z.literal("tls")),
+    as_of: time,
+    ranks_as_of: z.optional(time),
+    first_seen: time,
+    last_seen: time,
+    windows: z.object({ "1m": windowNumbers, "5m": windowNumbers, "1h": windowNumbers }),
+    local: localSignals,
+    global: z.optional(globalSignals),
+    divergence: z.array(divergence),
+    expected: z.optional(z.object({ reqs_1m: interval })),
+    waf_expression: z.optional(z.string()),
+    score: z.optional(z.number()),
+    anomalies: z.array(z.object({ anomaly_id: z.string(), kind: z.string() })),
+    partial: z.optional(z.object({ missing_shards: z.array(count) })),
+  })
+  .register(components, {
+    id: "Fingerprint",
+    description: "Everything known of one fingerprint on one site.",
+  });
+export type FingerprintAnswer = z.infer<typeof fingerprint>;
+
+export const fingerprintRow = z
+  .object({
+    ja4,
+    reqs: count,
+    ips: optionalCount,
+    uas: optionalCount,
+    paths: optionalCount,
+    browser_ratio: optionalRatio,
+    score: z.optional(z.number()),
+    last_seen: time,
+  })
+  .register(components, {
+    id: "FingerprintRow",
+    description: "One fingerprint in a list, numbers of the asked window.",
+  });
+export type FingerprintRow = z.infer<typeof fingerprintRow>;
+
+const partial = z.optional(z.object({ missing_shards: z.array(count) }));
+
+export const fingerprintList = z
+  .object({
+    as_of: time,
+    fingerprints: z.array(fingerprintRow),
+    next_cursor: z.optional(z.string()),
+    partial,
+  })
+  .register(components, {
+    id: "FingerprintList",
+    description: "A page; `next_cursor` is absent on the last one.",
+  });
+
+export const SORTS = ["reqs", "ips", "uas", "paths", "score", "last_seen"] as const;
+export const listQuery = z.object({
+  sort: z._default(z.enum(SORTS), "reqs"),
+  order: z._default(z.enum(["asc", "desc"]), "desc"),
+  window: z._default(windowName, "1h"),
+});
+
+export const lookupRequest = z
+  .strictObject({ ja4: z.array(ja4).check(z.minLength(1), z.maxLength(LOOKUP_MAX)) })
+  .register(components, { id: "LookupRequest", description: "Up to 100 fingerprints." });
+
+export const lookupAnswer = z
+  .object({ fingerprints: z.array(fingerprint), missing: z.array(ja4), partial })
+  .register(components, {
+    id: "LookupAnswer",
+    description: "Full forms, and those not seen in the last hour.",
+  });
+
+const siteWindow = z.object({
+  from: time,
+  reqs: count,
+  fingerprints: count,
+  without_ja4: count,
+  without_signals: count,
+});
+
+export const summary = z
+  .object({
+    site: z.string(),
+    as_of: time,
+    ranks_as_of: z.optional(time),
+    windows: z.object({ "1m": siteWindow, "5m": siteWindow, "1h": siteWindow }),
+    since_start: z.object({
+      accepted: count,
+      duplicate: count,
+      late: count,
+      shed: count,
+      overflow: count,
+      suppressed: count,
+      ...Object.fromEntries(COUNTERS.map((name) => [name, count])),
+    } as Record<
+      "accepted" | "duplicate" | "late" | "shed" | "overflow" | "suppressed" | (typeof COUNTERS)[number],
+      typeof count
+    >),
+    sources: z.partialRecord(z.enum(SOURCES), count),
+    warm_up: z.optional(z.object({ until: time, kinds: z.array(z.string()) })),
+    shards: z.array(z.object({ shard: count, as_of: time, fingerprints: count, bytes: count })),
+    partial,
+  })
+  .register(components, {
+    id: "Summary",
+    description:
+      "The site in numbers. `reqs` counts every accepted request, those without a JA4 too; `since_start` counts everything that was accepted or dropped since the site's first start.",
+  });
+export type SummaryAnswer = z.infer<typeof summary>;
+
+export const sites = z
+  .object({ sites: z.array(z.string()) })
+  .register(components, { id: "Sites", description: "The sites that the token may see." });
+
+export const health = z
+  .object({ status: z.literal("ok"), version: z.string() })
+  .register(components, { id: "Health", description: "The Worker answers; no object was touched." });
+
+/** Ratios that exist in windows; kept here so that a new one cannot be forgotten in the schema. */
+export const RATIO_KEYS = RATIOS.map(
+  (name) => `${name}_ratio` as const satisfies keyof z.infer<typeof windowNumbers>,
+);

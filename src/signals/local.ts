@@ -1,0 +1,20 @@
+/** This site's ten signals of a fingerprint, named as Cloudflare names its own, and what goes beyond them. */
+
+import type { WindowNumbers } from "../window/snapshot.ts";
+import { RATIOS, type Ratio } from "../wire/flags.ts";
+import type { LocalRanks } from "./ranks.ts";
+
+export type LocalSignals = Partial<Record<`${Ratio}_ratio_1h` | "asns_1h" | "hosts_1h", number>> & LocalRanks;
+
+/** `hour` = the numbers of the 1h window. */
+export function localSignals(hour: WindowNumbers, ranks: LocalRanks): LocalSignals {
+  const signals: LocalSignals = {};
+  for (const ratio of RATIOS) {
+    const value = hour[`${ratio}_ratio`];
+    if (value !== undefined) signals[`${ratio}_ratio_1h`] = value;
+  }
+  Object.assign(signals, ranks);
+  if (hour.asns !== undefined) signals.asns_1h = hour.asns;
+  if (hour.hosts !== undefined) signals.hosts_1h = hour.hosts;
+  return signals;
+}

@@ -1,0 +1,39 @@
+/** JA4 fingerprints (FoxIO, https://github.com/FoxIO-LLC/ja4) and the pseudo fingerprints that stand in for them. */
+
+const JA4 = /^[tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}$/;
+const PSEUDO = /^x[0-9a-f]{24}$/;
+
+export function isJa4(text: string): boolean {
+  return JA4.test(text) || PSEUDO.test(text);
+}
+
+/** Whether it was made from TLS facts because the zone has no JA4 (no Enterprise plan). */
+export function isPseudo(ja4: string): boolean {
+  return ja4.charCodeAt(0) === 120;
+}
+
+/** A glob over fingerprints that knows `*` only, for what a fingerprint can contain. */
+export function isJa4Glob(text: string): boolean {
+  return text.length > 0 && text.length <= 64 && /^[0-9a-zA-Z_*]+$/.test(text);
+}
+
+/** Compiles a glob to a test. `*` matches any run of characters; everything else itself. */
+export function globTest(glob: string): (ja4: string) => boolean {
+  if (glob === "*") return () => true;
+  if (!glob.includes("*")) return (ja4) => ja4 === glob;
+  const parts = glob.split("*");
+  const head = parts[0]!;
+  const tail = parts[parts.length - 1]!;
+  const middle = parts.slice(1, -1);
+  // By hand instead of a regular expression: a user's glob must not be able to backtrack.
+  return (ja4) => {
+    if (ja4.length < head.length + tail.length || !ja4.startsWith(head) || !ja4.endsWith(tail)) return false;
+    let at = head.length;
+    for (const part of middle) {
+      const found = ja4.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return at <= ja4.length - tail.length;
+  };
+}
