@@ -45,7 +45,19 @@ export default defineConfig({
             miniflare: {
               // Without it, a placeholder of request.cf is fetched from the network.
               cf: false,
-              bindings: { SITES: { shop: [], api: [] }, HASH_KEY: "workerd-tests-0123456789" },
+              bindings: {
+                SITES: { shop: [], api: [] },
+                HASH_KEY: "workerd-tests-0123456789",
+                // Of the token in test/workerd/helpers.ts.
+                API_TOKENS: [
+                  {
+                    name: "tests",
+                    sha256: "86470c22e16dccf6aa9796e342b7aac3b8e276de20766fb3c665f6f725c03939",
+                    scopes: ["ingest", "read", "feed", "write"],
+                    sites: ["*"],
+                  },
+                ],
+              },
             },
           }),
         ],

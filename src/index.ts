@@ -19,6 +19,7 @@ let options: Services["options"] | undefined;
 export default {
   fetch(request, env) {
     options ??= parseOptions(env);
-    return handleRequest(request, { options, agents, objects: objectsOf(env, options, memory) }, logWarning);
+    const objects = objectsOf(env, options, memory);
+    return handleRequest(request, { options, agents, objects, wait: (ms) => scheduler.wait(ms) }, logWarning);
   },
 } satisfies ExportedHandler<Env>;

@@ -9,6 +9,8 @@ export interface Services {
   options: Options;
   objects: Objects;
   agents: UserAgentClassifier;
+  /** Waits that many ms; the platform's `scheduler.wait`. */
+  wait(ms: number): Promise<void>;
 }
 
 export interface Call extends Services {

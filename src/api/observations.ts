@@ -140,7 +140,7 @@ async function send(call: Call, map: ShardMap, collected: Collected, seed: strin
     (shard, payloads) => call.at.shard(map, shard).ingest(payloads, map.shards),
     {
       tries: SHARD_TRIES,
-      wait: (ms) => scheduler.wait(ms),
+      wait: call.wait,
       random: Math.random,
     },
   );

@@ -247,7 +247,7 @@ describe("limits", () => {
     const answer = await send(bomb, { "content-type": CONTENT_TYPES[format], "content-encoding": "gzip" });
     const tookMs = performance.now() - started;
     expect(format === "msgpack" ? [400, 413] : [413]).toContain(answer.status);
-    expect(tookMs).toBeLessThan(1_000);
+    expect(tookMs).toBeLessThan(3_000);
   });
 
   it("LIMIT-6: 8 MiB of random bytes answer 4xx or rejected lines, and the server lives", async () => {

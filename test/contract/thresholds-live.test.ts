@@ -163,8 +163,7 @@ describe.concurrent("thresholds at work", () => {
     expect(countOf(feeds.missing, isThreshold("raised", "skip"))).toBe(0);
   }, 30_000);
 
-  // Not in the first scope: one comparison only so far.
-  it.skip("THR-28: `all` needs every comparison, `any` one", async () => {
+  it("THR-28: `all` needs every comparison, `any` one", async () => {
     const [both, half] = [ja4Of(60), ja4Of(61)];
     const many = { signal: "reqs", window: "1m", op: ">=", value: 10 };
     const wrong = { signal: "error_ratio", window: "1m", op: ">", value: 0.5 };

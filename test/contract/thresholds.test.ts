@@ -128,8 +128,7 @@ describe("thresholds as a resource", () => {
     expect(answer.json<Rule>().note).toBeUndefined();
   });
 
-  // Not in the first scope: one comparison only so far.
-  it.skip("THR-9: `all` and `any` of up to 8 comparisons", async () => {
+  it("THR-9: `all` and `any` of up to 8 comparisons", async () => {
     const one = { signal: "error_ratio", window: "5m", op: ">=", value: 0.5 };
     for (const [id, when] of [
       ["all", { all: Array.from({ length: 8 }, () => one) }],

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { countOfCounts, mergeCounts, RankTable } from "../../src/sketch/count-of-counts.ts";
 import { Distinct } from "../../src/sketch/distinct.ts";
 
-const hits = fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 50 })), { maxLength: 400 });
+const hits = fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 50 })), {
+  maxLength: 400,
+});
 
 function distinctOf(list: readonly (readonly [number, number])[]): Distinct {
   const table = new Distinct();

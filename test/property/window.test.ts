@@ -2,12 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { WINDOWS } from "../../src/config.ts";
-import { factBits, HAS_IP, HAS_PATH, HAS_UA, RATIOS } from "../../src/wire/flags.ts";
-import { decodeFrame, encodeFrame, type Frame } from "../../src/wire/frame.ts";
-import { FrameBuilder, NO_COUNTERS, type Row } from "../../src/wire/frame-builder.ts";
 import { windowNumbers } from "../../src/window/snapshot.ts";
 import { windowFrom } from "../../src/window/time.ts";
 import { Window } from "../../src/window/window.ts";
+import { factBits, HAS_IP, HAS_PATH, HAS_UA, RATIOS } from "../../src/wire/flags.ts";
+import { decodeFrame, encodeFrame, type Frame } from "../../src/wire/frame.ts";
+import { FrameBuilder, NO_COUNTERS, type Row } from "../../src/wire/frame-builder.ts";
 
 const START = Date.parse("2026-11-23T12:00:00Z");
 const HOUR = 3_600_000;
@@ -115,7 +115,8 @@ describe("window", () => {
           const [a, b] = [one.fingerprints.id(ja4), two.fingerprints.id(ja4)];
           expect(a === undefined).toBe(b === undefined);
           if (a === undefined || b === undefined) continue;
-          for (const name of WINDOWS) expect(windowNumbers(one, a, name)).toEqual(windowNumbers(two, b, name));
+          for (const name of WINDOWS)
+            expect(windowNumbers(one, a, name)).toEqual(windowNumbers(two, b, name));
         }
       }),
       { numRuns: 100 },
@@ -124,17 +125,26 @@ describe("window", () => {
 
   it("WIN-3: shifted by whole minutes the numbers are the same", () => {
     fc.assert(
-      fc.property(fc.array(seen(0), { minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 500_000 }), (batch, minutes) => {
-        const numbers = (shift: number) => {
-          const window = new Window();
-          window.apply(frameOf(batch.map((one) => ({ ...one, at: START + shift + one.at }))), START + shift);
-          return JA4S.map((ja4) => {
-            const id = window.fingerprints.id(ja4);
-            return id === undefined ? [] : WINDOWS.map((name) => ({ ...windowNumbers(window, id, name), from: "" }));
-          });
-        };
-        expect(numbers(minutes * 60_000)).toEqual(numbers(0));
-      }),
+      fc.property(
+        fc.array(seen(0), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 500_000 }),
+        (batch, minutes) => {
+          const numbers = (shift: number) => {
+            const window = new Window();
+            window.apply(
+              frameOf(batch.map((one) => ({ ...one, at: START + shift + one.at }))),
+              START + shift,
+            );
+            return JA4S.map((ja4) => {
+              const id = window.fingerprints.id(ja4);
+              return id === undefined
+                ? []
+                : WINDOWS.map((name) => ({ ...windowNumbers(window, id, name), from: "" }));
+            });
+          };
+          expect(numbers(minutes * 60_000)).toEqual(numbers(0));
+        },
+      ),
       { numRuns: 100 },
     );
   });
@@ -160,25 +170,32 @@ describe("window", () => {
     window.advance(START + HOUR + 60_001);
     expect([window.isEmpty, window.fingerprints.size]).toEqual([true, 0]);
     expect(window.bytes).toBeLessThan(before);
-    window.apply(frameOf([{ at: START + 2 * HOUR, ja4: JA4S[1]!, fact: true, ip: 1, ua: 1 }]), START + 2 * HOUR);
+    window.apply(
+      frameOf([{ at: START + 2 * HOUR, ja4: JA4S[1]!, fact: true, ip: 1, ua: 1 }]),
+      START + 2 * HOUR,
+    );
     expect(window.fingerprints.id(JA4S[1]!)).toBe(first);
     expect(windowNumbers(window, first!, "1h")).toMatchObject({ reqs: 1, ips: 1 });
   });
 
   it("WIN-6: a pane keeps every row while its table grows", () => {
     const window = new Window();
-    const batch = Array.from({ length: 300 }, (_, i): Seen => ({
-      at: START - 1,
-      ja4: `t13d1516h2_8daaf6152771_${i.toString(16).padStart(12, "0")}`,
-      fact: true,
-      ip: i,
-      ua: i,
-    }));
+    const batch = Array.from(
+      { length: 300 },
+      (_, i): Seen => ({
+        at: START - 1,
+        ja4: `t13d1516h2_8daaf6152771_${i.toString(16).padStart(12, "0")}`,
+        fact: true,
+        ip: i,
+        ua: i,
+      }),
+    );
     window.apply(frameOf(batch), START);
     expect(RATIOS.length).toBe(6);
     for (const { ja4 } of batch) {
       const id = window.fingerprints.id(ja4)!;
-      for (const name of WINDOWS) expect(windowNumbers(window, id, name)).toMatchObject({ reqs: 1, error_ratio: 1 });
+      for (const name of WINDOWS)
+        expect(windowNumbers(window, id, name)).toMatchObject({ reqs: 1, error_ratio: 1 });
     }
     expect(window.total("1m")).toMatchObject({ fingerprints: 300, withoutJa4: 0, overflow: 0 });
   });

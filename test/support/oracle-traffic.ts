@@ -74,7 +74,7 @@ export const BROWSER_AGENTS = [
   "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
 ] as const;
 
-export const OTHER_AGENTS = [
+const OTHER_AGENTS = [
   "curl/8.5.0",
   "python-requests/2.32.3",
   "Go-http-client/2.0",
@@ -214,7 +214,7 @@ function observationOf(random: Random, client: Client, timestamp: number, index:
   };
 }
 
-export function zipf(count: number): number[] {
+function zipf(count: number): number[] {
   const raw = Array.from({ length: count }, (_, i) => 1 / (i + 1));
   const total = raw.reduce((sum, weight) => sum + weight, 0);
   return raw.map((weight) => weight / total);

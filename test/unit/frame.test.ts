@@ -89,7 +89,15 @@ describe("frame", () => {
     let rows = 0;
     while (!builder.isFull()) {
       const ja4 = `t13d1516h2_${(rows++).toString(16).padStart(12, "0")}_02713d6af862`;
-      builder.add(row({ ja4, path: "€".repeat(128), host: "€".repeat(128), method: "€".repeat(128), rayId: "r".repeat(64) }));
+      builder.add(
+        row({
+          ja4,
+          path: "€".repeat(128),
+          host: "€".repeat(128),
+          method: "€".repeat(128),
+          rayId: "r".repeat(64),
+        }),
+      );
     }
     const bytes = encodeFrame(builder.build(new Uint8Array(16), "edge", NO_COUNTERS)).length;
     expect(bytes).toBeLessThanOrEqual(FRAME_BYTES_MAX);
@@ -111,7 +119,11 @@ describe("frame", () => {
     ["an index past the table", { fp: new Uint8Array([9, 0, 0, 0]) }, "malformed"],
     ["columns of unequal length", { at: new Uint8Array(4) }, "malformed"],
     ["a column cut within an entry", { fp: new Uint8Array(3) }, "malformed"],
-    ["a flag of the future", { flags: new Uint8Array(new Uint32Array([0, FLAGS_MASK + 1]).buffer) }, "malformed"],
+    [
+      "a flag of the future",
+      { flags: new Uint8Array(new Uint32Array([0, FLAGS_MASK + 1]).buffer) },
+      "malformed",
+    ],
     ["a text for a column", { ip: "no" }, "malformed"],
     ["a missing column", { asn: undefined }, "malformed"],
     ["negative counters", { counters: [-1, 0, 0, 0] }, "malformed"],

@@ -6,7 +6,12 @@ function reference(key: Uint8Array, input: Uint8Array): number {
   const word = (bytes: Uint8Array, at: number) =>
     new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
   const rotate = (x: number, by: number) => ((x << by) | (x >>> (32 - by))) >>> 0;
-  const state = [word(key, 0), word(key, 4), (0x6c796765 ^ word(key, 0)) >>> 0, (0x74656462 ^ word(key, 4)) >>> 0];
+  const state = [
+    word(key, 0),
+    word(key, 4),
+    (0x6c796765 ^ word(key, 0)) >>> 0,
+    (0x74656462 ^ word(key, 4)) >>> 0,
+  ];
   const round = () => {
     let [v0, v1, v2, v3] = state as [number, number, number, number];
     v0 = (v0 + v1) >>> 0;
@@ -47,7 +52,12 @@ describe("identity hashes", () => {
   });
 
   it("HASH-1: golden values, so that a changed hash is noticed on disks that hold the old one", () => {
-    expect([hash.text(""), hash.text("a"), hash.text("192.0.2.1"), hash.text("/login")]).toMatchInlineSnapshot(`
+    expect([
+      hash.text(""),
+      hash.text("a"),
+      hash.text("192.0.2.1"),
+      hash.text("/login"),
+    ]).toMatchInlineSnapshot(`
       [
         1477757078,
         4217696294,
@@ -74,7 +84,10 @@ describe("identity hashes", () => {
 });
 
 describe("shards", () => {
-  const keys = Array.from({ length: 20_000 }, (_, i) => `t13d1516h2_${i.toString(16).padStart(12, "0")}_02713d6af862`);
+  const keys = Array.from(
+    { length: 20_000 },
+    (_, i) => `t13d1516h2_${i.toString(16).padStart(12, "0")}_02713d6af862`,
+  );
 
   it("SHARD-1: spread keys evenly", () => {
     const counts = new Array<number>(7).fill(0);

@@ -4,19 +4,28 @@ import { globTest, isJa4, isJa4Glob, isPseudo } from "../../src/wire/ja4.ts";
 const CHROME = "t13d1516h2_8daaf6152771_02713d6af862";
 
 describe("fingerprints", () => {
-  it.each([CHROME, "q13d0312h3_55b375c5d22e_06cda9e17597", "t00d0000Zz_000000000000_000000000000", "dd2i190700_d83cc789557e_16bbda4055b2", `x${"0a".repeat(12)}`])(
-    "JA4-1: %s is one",
-    (text) => {
-      expect(isJa4(text)).toBe(true);
-    },
-  );
+  it.each([
+    CHROME,
+    "q13d0312h3_55b375c5d22e_06cda9e17597",
+    "t00d0000Zz_000000000000_000000000000",
+    "dd2i190700_d83cc789557e_16bbda4055b2",
+    `x${"0a".repeat(12)}`,
+  ])("JA4-1: %s is one", (text) => {
+    expect(isJa4(text)).toBe(true);
+  });
 
-  it.each(["", CHROME.toUpperCase(), ` ${CHROME}`, `${CHROME}\n`, CHROME.slice(1), `${CHROME}0`, "x".padEnd(24, "0"), `X${"0a".repeat(12)}`])(
-    "JA4-1: %j is none",
-    (text) => {
-      expect(isJa4(text)).toBe(false);
-    },
-  );
+  it.each([
+    "",
+    CHROME.toUpperCase(),
+    ` ${CHROME}`,
+    `${CHROME}\n`,
+    CHROME.slice(1),
+    `${CHROME}0`,
+    "x".padEnd(24, "0"),
+    `X${"0a".repeat(12)}`,
+  ])("JA4-1: %j is none", (text) => {
+    expect(isJa4(text)).toBe(false);
+  });
 
   it("JA4-2: pseudo fingerprints are told apart", () => {
     expect([isPseudo(CHROME), isPseudo(`x${"0".repeat(24)}`)]).toEqual([false, true]);

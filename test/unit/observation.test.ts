@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { KeyedHash } from "../../src/base/hash.ts";
-import { toRow } from "../../src/edge/row.ts";
 import { addressBytes } from "../../src/edge/identity.ts";
+import { toRow } from "../../src/edge/row.ts";
 import { classifyUserAgent, UserAgentClassifier } from "../../src/edge/user-agent.ts";
 import { observation as schema } from "../../src/schemas/observation.ts";
 import { factBits, HAS_HOST, HAS_IP, HAS_PATH, HAS_SIGNALS, HAS_UA } from "../../src/wire/flags.ts";
@@ -36,9 +36,18 @@ describe("one observation", () => {
     [{}, { heuristic: undefined, cache: undefined, h2h3: undefined, verifiedBot: undefined }],
     [{ path: "/a?b=c?d" }, { path: "/a" }],
     [{ host: "WWW.Example.COM" }, { host: "www.example.com" }],
-    [{ ja4: "", user_agent: null, ja4_signals: null, detection_ids: "" }, { ja4: undefined, userAgent: undefined }],
-    [{ ja4_signals: { browser_ratio_1h: 0.9, reqs_rank_1h: "5", cache_ratio_1h: Number.NaN, other: 1 } }, { signals: { browser_ratio_1h: 0.9 } }],
-    [{ ja4_signals: { ratios: { browser_ratio_1h: 0.9 }, ranks: { reqs_rank_1h: 5 }, quantiles: {} } }, { signals: { browser_ratio_1h: 0.9, reqs_rank_1h: 5 } }],
+    [
+      { ja4: "", user_agent: null, ja4_signals: null, detection_ids: "" },
+      { ja4: undefined, userAgent: undefined },
+    ],
+    [
+      { ja4_signals: { browser_ratio_1h: 0.9, reqs_rank_1h: "5", cache_ratio_1h: Number.NaN, other: 1 } },
+      { signals: { browser_ratio_1h: 0.9 } },
+    ],
+    [
+      { ja4_signals: { ratios: { browser_ratio_1h: 0.9 }, ranks: { reqs_rank_1h: 5 }, quantiles: {} } },
+      { signals: { browser_ratio_1h: 0.9, reqs_rank_1h: 5 } },
+    ],
     [{ ja4_signals: {} }, { signals: undefined }],
     [{ ja4_signals: { browser_ratio_1h: 2, reqs_rank_1h: 0 } }, { signals: undefined }],
   ])("OBS-1: %j is understood as %j", (record, expected) => {
@@ -106,18 +115,36 @@ describe("identities", () => {
     expect([...(addressBytes(text) ?? [])]).toEqual(bytes);
   });
 
-  it.each(["", "127.1", "0x7f.0.0.1", "2130706433", "256.0.0.1", "1.2.3", "fe80::1%eth0", ":::", "example.com", "1.2.3.4:80"])(
-    "IDENT-1: %j is no address",
-    (text) => {
-      expect(addressBytes(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "127.1",
+    "0x7f.0.0.1",
+    "2130706433",
+    "256.0.0.1",
+    "1.2.3",
+    "fe80::1%eth0",
+    ":::",
+    "example.com",
+    "1.2.3.4:80",
+  ])("IDENT-1: %j is no address", (text) => {
+    expect(addressBytes(text)).toBeUndefined();
+  });
 
   it("IDENT-2: a row holds hashes and flags, nothing known leaves no bit", () => {
-    const row = toRow(parse({ client_ip: "192.0.2.1", user_agent: CHROME_UA, path: "/", host: "a", status: 404 }), hash, new UserAgentClassifier());
+    const row = toRow(
+      parse({ client_ip: "192.0.2.1", user_agent: CHROME_UA, path: "/", host: "a", status: 404 }),
+      hash,
+      new UserAgentClassifier(),
+    );
     if (typeof row === "string") throw new Error(row);
     expect(row.flags).toBe(
-      factBits("browser", true) | factBits("bot", false) | factBits("error", true) | HAS_IP | HAS_UA | HAS_PATH | HAS_HOST,
+      factBits("browser", true) |
+        factBits("bot", false) |
+        factBits("error", true) |
+        HAS_IP |
+        HAS_UA |
+        HAS_PATH |
+        HAS_HOST,
     );
     const bare = toRow(parse({}), hash, new UserAgentClassifier());
     expect(bare).toMatchObject({ ja4: "", flags: 0, hashes: { ip: 0, ua: 0, path: 0, host: 0, asn: 0 } });
@@ -141,10 +168,18 @@ describe("user agents", () => {
   it.each([
     [CHROME_UA, true, false],
     ["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", true, false],
-    ["Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1", true, false],
+    [
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+      true,
+      false,
+    ],
     ["Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko", true, false],
     ["Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", false, true],
-    ["Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0) Chrome/142.0.0.0 Safari/537.36", false, true],
+    [
+      "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0) Chrome/142.0.0.0 Safari/537.36",
+      false,
+      true,
+    ],
     ["curl/8.5.0", false, true],
     ["Mozilla/5.0", false, true],
     ["Opera/9.80 (Windows NT 6.1) Presto/2.12.388 Version/12.18", false, false],

@@ -7,7 +7,13 @@ describe("settings of the environment", () => {
   it("OPT-1: nothing set gives the documented defaults, and null is unset", () => {
     const options = parseOptions({ SITES: null, SHARDS: null, API_TOKENS: null });
     expect([...options.sites.keys()]).toEqual(["default"]);
-    expect(options).toMatchObject({ shards: 4, tickMs: 5_000, tokens: [], hashKey: undefined, publicUrl: undefined });
+    expect(options).toMatchObject({
+      shards: 4,
+      tickMs: 5_000,
+      tokens: [],
+      hashKey: undefined,
+      publicUrl: undefined,
+    });
     expect(options.apiHosts).toContain("*.workers.dev");
   });
 
@@ -41,9 +47,11 @@ describe("settings of the environment", () => {
 
   it("OPT-3: `*.` in a host pattern stands for names below it only", () => {
     const patterns = ["*.example.com", "localhost"];
-    expect(["a.example.com", "a.b.EXAMPLE.com", "localhost"].every((host) => hostMatches(host, patterns))).toBe(true);
-    expect(["example.com", "badexample.com", ".example.com", "x.localhost"].some((h) => hostMatches(h, patterns))).toBe(
-      false,
-    );
+    expect(
+      ["a.example.com", "a.b.EXAMPLE.com", "localhost"].every((host) => hostMatches(host, patterns)),
+    ).toBe(true);
+    expect(
+      ["example.com", "badexample.com", ".example.com", "x.localhost"].some((h) => hostMatches(h, patterns)),
+    ).toBe(false);
   });
 });

@@ -6,7 +6,9 @@ import { BodyError, type BodyType, records } from "../../src/wire/records.ts";
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 function read(type: BodyType, body: Uint8Array, max = 100): unknown[] {
-  return [...records(type, body, max)].map((record) => ("fault" in record ? `fault: ${record.fault}` : record.value));
+  return [...records(type, body, max)].map((record) =>
+    "fault" in record ? `fault: ${record.fault}` : record.value,
+  );
 }
 
 function reason(type: BodyType, body: Uint8Array, max = 100): string {
@@ -29,12 +31,20 @@ describe("NDJSON", () => {
 
   it("REC-2: a broken line costs only itself", () => {
     const body = new Uint8Array([...utf8('{"a":1}\n{"a":\n'), 0xff, 0x0a, ...utf8('{"b":2}\n')]);
-    expect(read(type, body)).toEqual([{ a: 1 }, "fault: the line is not JSON", "fault: the line is not UTF-8", { b: 2 }]);
+    expect(read(type, body)).toEqual([
+      { a: 1 },
+      "fault: the line is not JSON",
+      "fault: the line is not UTF-8",
+      { b: 2 },
+    ]);
   });
 
   it("REC-3: so does one that is too long", () => {
     const long = `{"a":"${"x".repeat(RECORD_MAX_BYTES)}"}`;
-    expect(read(type, utf8(`${long}\n1`))).toEqual([`fault: the record is longer than ${RECORD_MAX_BYTES} bytes`, 1]);
+    expect(read(type, utf8(`${long}\n1`))).toEqual([
+      `fault: the record is longer than ${RECORD_MAX_BYTES} bytes`,
+      1,
+    ]);
   });
 
   it("REC-4: the limit holds, one more does not", () => {
@@ -57,19 +67,32 @@ describe("JSON array", () => {
     expect(read(type, utf8(text))).toEqual(JSON.parse(text));
   });
 
-  it.each(["", "{}", "[", "]", "[1", "[1,]", "[,1]", "[1 2]", "[1]]", "[1],", '["a]', '[{"a":1]}', "[tru]", "null", '[{"a":1}'])(
-    "REC-6: %j is not one",
-    (text) => {
-      expect(() => JSON.parse(text) as unknown).toSatisfy((parse: () => unknown) => {
-        try {
-          return !Array.isArray(parse());
-        } catch {
-          return true;
-        }
-      });
-      expect(reason(type, utf8(text))).toBe("undecodable");
-    },
-  );
+  it.each([
+    "",
+    "{}",
+    "[",
+    "]",
+    "[1",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "[1]]",
+    "[1],",
+    '["a]',
+    '[{"a":1]}',
+    "[tru]",
+    "null",
+    '[{"a":1}',
+  ])("REC-6: %j is not one", (text) => {
+    expect(() => JSON.parse(text) as unknown).toSatisfy((parse: () => unknown) => {
+      try {
+        return !Array.isArray(parse());
+      } catch {
+        return true;
+      }
+    });
+    expect(reason(type, utf8(text))).toBe("undecodable");
+  });
 
   it("REC-6: invalid UTF-8 is not JSON", () => {
     expect(reason(type, new Uint8Array([...utf8('["'), 0xff, ...utf8('"]')]))).toBe("undecodable");

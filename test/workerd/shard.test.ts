@@ -1,0 +1,124 @@
+/** The shard on the real engine: disk, eviction, alarm. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { CHROME, failure, frame, shardStub } from "./helpers.ts";
+
+async function hourOf(stub: ReturnType<typeof shardStub>, ja4 = CHROME) {
+  const { found } = await stub.read([ja4]);
+  return found[0]?.windows["1h"];
+}
+
+describe("log and recovery", () => {
+  it("LOG-1: an evicted shard comes back with every acknowledged frame, and knows their ids", async () => {
+    const stub = shardStub("shop", 0);
+    const now = Date.now();
+    expect(await stub.ingest([frame(1, now, 10), frame(2, now - 120_000, 5)], 1)).toEqual({
+      ok: true,
+      accepted: 15,
+      duplicate: 0,
+    });
+    const before = await hourOf(stub);
+    const born = await runInDurableObject(
+      stub,
+      (instance) => Object.assign(instance, { marked: true }) && "marked" in instance,
+    );
+    await evictDurableObject(stub);
+    // The control: it is another instance, so what follows was read from disk.
+    expect([born, await runInDurableObject(stub, (instance) => "marked" in instance)]).toEqual([true, false]);
+    expect(await hourOf(stub)).toMatchObject({ reqs: 15, ips: 10, error_ratio: before?.error_ratio });
+    expect(await stub.ingest([frame(1, now, 10), frame(3, now, 1)], 1)).toEqual({
+      ok: true,
+      accepted: 1,
+      duplicate: 10,
+    });
+    expect(await hourOf(stub)).toMatchObject({ reqs: 16 });
+    expect((await stub.summary()).sinceStart).toMatchObject({ accepted: 16, duplicate: 10 });
+  });
+
+  it("LOG-2: a frame whose write fails is not counted, and counts once when it is sent again", async () => {
+    const stub = shardStub("shop", 1);
+    const now = Date.now();
+    await stub.ingest([frame(1, now, 3)], 1);
+    await runInDurableObject(stub, (_, state) => {
+      const real = state.storage.sql.exec;
+      Object.defineProperty(state.storage.sql, "exec", {
+        configurable: true,
+        value(this: SqlStorage, query: string, ...bindings: unknown[]) {
+          if (query.startsWith("INSERT INTO log_")) throw new Error("disk full");
+          return real.call(this, query, ...bindings);
+        },
+      });
+    });
+    expect(await failure(() => stub.ingest([frame(2, now, 4)], 1))).toContain("disk full");
+    expect(await hourOf(stub)).toMatchObject({ reqs: 3 });
+    await evictDurableObject(stub);
+    expect(await hourOf(stub)).toMatchObject({ reqs: 3 });
+    expect(await stub.ingest([frame(2, now, 4)], 1)).toMatchObject({ accepted: 4, duplicate: 0 });
+    expect(await hourOf(stub)).toMatchObject({ reqs: 7 });
+  });
+
+  it("LOG-3: a frame that cannot be read refuses its call whole, as a value and not as an error", async () => {
+    const stub = shardStub("shop", 2);
+    const now = Date.now();
+    expect(await stub.ingest([frame(1, now, 3), new Uint8Array([0xc1])], 1)).toEqual({
+      ok: false,
+      fault: "not_msgpack",
+    });
+    expect(await hourOf(stub)).toBeUndefined();
+  });
+
+  it("LOG-4: a database of newer code refuses to open, and one of known code opens", async () => {
+    const stub = shardStub("shop", 3);
+    await stub.ingest([frame(1, Date.now(), 1)], 1);
+    await evictDurableObject(stub);
+    expect(await hourOf(stub)).toMatchObject({ reqs: 1 });
+    await runInDurableObject(stub, (_, state) => {
+      state.storage.sql.exec("INSERT INTO migrations (id, name) VALUES (99, 'from the future')");
+    });
+    await evictDurableObject(stub);
+    expect(await failure(() => stub.summary())).toContain("newer version");
+  });
+});
+
+describe("tick", () => {
+  it("TICK-1: data sets an alarm; an empty shard has none", async () => {
+    const stub = shardStub("api", 0);
+    await stub.summary();
+    const alarm = () => runInDurableObject(stub, (_, state) => state.storage.getAlarm());
+    expect(await alarm()).toBeNull();
+    await stub.ingest([frame(1, Date.now(), 1)], 1);
+    expect(await alarm()).toBeGreaterThan(Date.now());
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await alarm()).toBeGreaterThan(Date.now());
+  });
+
+  it("TICK-2: a tick that throws is followed by another", async () => {
+    const stub = shardStub("api", 1);
+    await stub.ingest([frame(1, Date.now(), 1)], 2);
+    await runInDurableObject(stub, (_, state) => {
+      Object.defineProperty(state.storage, "transactionSync", {
+        configurable: true,
+        value: () => {
+          throw new Error("disk full");
+        },
+      });
+    });
+    expect(await failure(() => runDurableObjectAlarm(stub))).toContain("disk full");
+    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).not.toBeNull();
+  });
+
+  it("TICK-3: an idempotency claim is running until it is settled, and remembered after an eviction", async () => {
+    const stub = shardStub("api", 2);
+    const body = new Uint8Array(32).fill(1);
+    expect(await stub.claim("key", body)).toMatchObject({ state: "new" });
+    expect(await stub.claim("key", body)).toEqual({ state: "running" });
+    expect(await stub.claim("key", new Uint8Array(32))).toEqual({ state: "other_body" });
+    await stub.settle("key", undefined);
+    const again = await stub.claim("key", body);
+    expect(again).toMatchObject({ state: "new" });
+    await stub.settle("key", "answer");
+    await evictDurableObject(stub);
+    expect(await stub.claim("key", body)).toEqual({ state: "done", answer: "answer" });
+    expect(await stub.claim("key", new Uint8Array(32))).toEqual({ state: "other_body" });
+  });
+});
