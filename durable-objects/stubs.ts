@@ -14,7 +14,7 @@ export interface ShardPlace {
   shard: number;
 }
 
-export function shardName({ site, epoch, shard }: ShardPlace): string {
+function shardName({ site, epoch, shard }: ShardPlace): string {
   return `v1/${site}/shard/${epoch}-${shard}`;
 }
 

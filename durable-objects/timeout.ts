@@ -1,6 +1,6 @@
 /** The one place with a timer: a bound on how long an object waits for another. The timer never outlives the wait. */
 
-export class TimeoutError extends Error {
+class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
 

@@ -38,7 +38,7 @@ export interface Options {
 export type Environment = Record<string, unknown>;
 
 const SITE = /^[a-z0-9-]{1,63}$/;
-export const DEFAULT_SITE = "default";
+const DEFAULT_SITE = "default";
 const JURISDICTIONS = ["eu", "fedramp", "fedramp-high", "us"];
 const REGIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me", "apac-ne", "apac-se"];
 const DEFAULT_API_HOSTS = ["*.workers.dev", "localhost", "127.0.0.1", "[::1]"];

@@ -28,7 +28,7 @@ function faultsOf(issues: readonly z.core.$ZodIssue[], at: readonly PropertyKey[
 }
 
 /** In what users write `null` means absent: object members that are null are left out, at every depth. */
-export function withoutNulls(value: unknown): unknown {
+function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(

@@ -83,14 +83,14 @@ function tailWord(bytes: Uint8Array, whole: number, length: number): number {
 }
 
 /** FNV-1a over UTF-16 code units: spreads keys over shards and tables; not keyed, not for identities. */
-export function fnv1a(text: string): number {
+function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
 }
 
 /** Murmur3's finaliser: every input bit reaches every output bit. */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let hash = value | 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

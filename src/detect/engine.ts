@@ -43,7 +43,7 @@ export function episodeKey(kind: KindName, ja4: string): string {
 }
 
 /** Whether a kind has seen enough of the site to speak. */
-export function isWarm(kind: Kind, site: Site): boolean {
+function isWarm(kind: Kind, site: Site): boolean {
   return site.asOfMs - site.firstDataMs >= kind.warmUpMs;
 }
 

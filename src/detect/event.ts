@@ -50,7 +50,7 @@ export function anomalyData(event: EpisodeEvent, evidence: Evidence, url: string
 }
 
 /** An active anomaly as the API lists it. */
-export function runningData(episode: Episode, evidence: Evidence, url: string): AnomalyData {
+function runningData(episode: Episode, evidence: Evidence, url: string): AnomalyData {
   const { last } = episode;
   const show = last.unit === SHARE_UNIT ? share : round;
   return {

@@ -8,7 +8,7 @@ import { minuteOf } from "../window/time.ts";
 import type { Site, Subject } from "./types.ts";
 
 /** The last hour holds 60 minutes: two of them may be under test, the others are history. */
-export const HISTORY_MAX_MINUTES = 58;
+const HISTORY_MAX_MINUTES = 58;
 /** With less than this there is no expectation at all. */
 export const HISTORY_MIN_MINUTES = 10;
 /** A fingerprint first seen this recently has no past of its own to be compared with. */

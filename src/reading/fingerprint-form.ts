@@ -60,7 +60,7 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
 }
 
 /** The highest score of active anomalies; `undefined` without any. */
-export function topScore(episodes: readonly Episode[]): number | undefined {
+function topScore(episodes: readonly Episode[]): number | undefined {
   if (episodes.length === 0) return undefined;
   return Math.round(Math.max(...episodes.map(({ last }) => last.score)) * 100) / 100;
 }

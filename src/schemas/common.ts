@@ -8,8 +8,7 @@ import { WINDOWS } from "../config.ts";
 /** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
 export const components = z.registry<{ id: string; description: string }>();
 
-export const JA4_PATTERN =
-  /^([tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}|x[0-9a-f]{24})$/;
+const JA4_PATTERN = /^([tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}|x[0-9a-f]{24})$/;
 
 export const ja4 = z.string().check(z.regex(JA4_PATTERN));
 export const time = z.iso.datetime({ precision: 3 });
@@ -20,7 +19,7 @@ export const windowName = z.enum(WINDOWS);
 export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
 export const duration = z.string().check(z.regex(/^\d{1,6}(s|m|h|d)$/));
 
-export const fault = z.object({ pointer: z.string(), detail: z.string() }).register(components, {
+const fault = z.object({ pointer: z.string(), detail: z.string() }).register(components, {
   id: "Fault",
   description: "One fault of the body; `pointer` is an RFC 6901 JSON Pointer.",
 });

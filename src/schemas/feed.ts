@@ -7,7 +7,7 @@ const share = <T extends z.ZodMiniType>(value: T) => z.array(z.tuple([value, rat
 const severity = z.enum(["info", "warning", "critical"]);
 const reason = z.enum(["recovered", "quiet", "silenced", "disabled", "deleted", "new_normal"]);
 
-export const evidence = z
+const evidence = z
   .object({
     paths: share(z.string()),
     hosts: share(z.string()),
@@ -21,7 +21,7 @@ export const evidence = z
     description: "What the requests look like: top three of each, with shares.",
   });
 
-export const anomalyData = z
+const anomalyData = z
   .object({
     anomaly_id: z.string(),
     kind: z.enum(KINDS),
@@ -58,7 +58,7 @@ export const anomalyData = z
     description: "An anomalous fingerprint; `low`–`high` is the usual range (95 %).",
   });
 
-export const thresholdData = z
+const thresholdData = z
   .object({
     anomaly_id: z.string(),
     kind: z.literal("threshold"),
@@ -137,8 +137,3 @@ export const clientFrame = z.union([
   z.strictObject({ type: z.literal("ack"), cursor }),
   z.strictObject({ type: z.literal("ping") }),
 ]);
-
-/** An event before the feed gave it its sequence. */
-export type StoredEvent =
-  | Omit<z.infer<typeof anomalyEvent>, "sequence">
-  | Omit<z.infer<typeof thresholdEvent>, "sequence">;

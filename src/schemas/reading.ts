@@ -1,15 +1,14 @@
 /** What is read back (contract §4). Answers never hold null or NaN: what cannot be computed has no key. */
 import * as z from "zod/mini";
 import { LOOKUP_MAX } from "../config.ts";
-import { RATIOS } from "../wire/flags.ts";
 import { COUNTERS, SOURCES } from "../wire/frame.ts";
-import { components, count, ja4, rank, ratio, time, windowName } from "./common.ts";
+import { components, count, ja4, rank, ratio, time } from "./common.ts";
 
 const optionalCount = z.optional(count);
 const optionalRatio = z.optional(ratio);
 const probability = z.number().check(z.gt(0), z.lte(1));
 
-export const windowNumbers = z
+const windowNumbers = z
   .object({
     from: time,
     reqs: count,
@@ -45,7 +44,7 @@ const signals = {
   population: optionalCount,
 };
 
-export const localSignals = z
+const localSignals = z
   .object({
     ...signals,
     bot_ratio_1h: optionalRatio,
@@ -59,7 +58,7 @@ export const localSignals = z
       "This site's signals, named as Cloudflare's: rank 1 = nobody has more; quantile = share with fewer.",
   });
 
-export const globalSignals = z
+const globalSignals = z
   .object({
     ...signals,
     // Cloudflare's ranks come as numbers; nothing promises integers.
@@ -75,7 +74,7 @@ export const globalSignals = z
       "Cloudflare's newest signals of the fingerprint, at most an hour old. population = rank / (1 − quantile).",
   });
 
-export const divergence = z
+const divergence = z
   .object({
     signal: z.string(),
     local: ratio,
@@ -89,7 +88,7 @@ export const divergence = z
     description: "A local ratio against the global one passed through this site's usual offset.",
   });
 
-export const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
+const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 
 export const fingerprint = z
   .object({
@@ -148,12 +147,6 @@ export const fingerprintList = z
   });
 
 export const SORTS = ["reqs", "ips", "uas", "paths", "score", "last_seen"] as const;
-export const listQuery = z.object({
-  sort: z._default(z.enum(SORTS), "reqs"),
-  order: z._default(z.enum(["asc", "desc"]), "desc"),
-  window: z._default(windowName, "1h"),
-});
-
 export const lookupRequest = z
   .strictObject({ ja4: z.array(ja4).check(z.minLength(1), z.maxLength(LOOKUP_MAX)) })
   .register(components, { id: "LookupRequest", description: "Up to 100 fingerprints." });
@@ -210,8 +203,3 @@ export const sites = z
 export const health = z
   .object({ status: z.literal("ok"), version: z.string() })
   .register(components, { id: "Health", description: "The Worker answers; no object was touched." });
-
-/** Ratios that exist in windows; kept here so that a new one cannot be forgotten in the schema. */
-export const RATIO_KEYS = RATIOS.map(
-  (name) => `${name}_ratio` as const satisfies keyof z.infer<typeof windowNumbers>,
-);

@@ -5,7 +5,7 @@
  */
 import { GLOBAL_SIGNALS, type GlobalSignalName } from "../wire/signal-names.ts";
 
-export { GLOBAL_SIGNALS, type GlobalSignalName };
+export type { GlobalSignalName };
 
 /** The sparse form: only what is known. `seenAtMs` is the event time of the request that brought it. */
 export interface GlobalSignals {

@@ -17,7 +17,7 @@ import {
 /** States by `${threshold id} ${ja4}`: ids and fingerprints hold no spaces. */
 export type ThresholdStates = Map<string, ThresholdState>;
 
-export function stateKey(id: string, ja4: string): string {
+function stateKey(id: string, ja4: string): string {
   return `${id} ${ja4}`;
 }
 

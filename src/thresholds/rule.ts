@@ -81,7 +81,7 @@ export interface ThresholdChange {
   reason?: ThresholdClearReason;
 }
 
-export function compare(op: Operator, a: number, b: number): boolean {
+function compare(op: Operator, a: number, b: number): boolean {
   switch (op) {
     case ">":
       return a > b;

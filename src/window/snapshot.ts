@@ -29,7 +29,7 @@ export function windowNumbers(window: Window, id: number, name: WindowName): Win
 }
 
 /** The ratios of a tally that can be computed, named `…_ratio`. */
-export function ratioNumbers(tally: Tally): Partial<Record<RatioName, number>> {
+function ratioNumbers(tally: Tally): Partial<Record<RatioName, number>> {
   const numbers: Partial<Record<RatioName, number>> = {};
   RATIOS.forEach((ratio, index) => {
     const value = ratioOf(tally, 0, index);

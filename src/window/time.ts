@@ -12,9 +12,6 @@ export function minuteOf(ms: number): number {
   return Math.floor((ms - 1) / MINUTE_MS);
 }
 
-/** Slots in a minute. */
-export const MINUTE_SLOTS = MINUTE_MS / SLOT_MS;
-
 /** Start of a window, ms: as_of minus its length, down to the grain (60–65 s, 300–305 s, 3600–3660 s). */
 export function windowFrom(window: WindowName, asOfMs: number): number {
   const grain = window === "1h" ? MINUTE_MS : SLOT_MS;

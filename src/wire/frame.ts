@@ -27,7 +27,7 @@ import { isJa4 } from "./ja4.ts";
 import { PrescanError, prescan } from "./prescan.ts";
 import { GLOBAL_SIGNALS } from "./signal-names.ts";
 
-export const FRAME_VERSION = 1;
+const FRAME_VERSION = 1;
 export const FRAME_ID_BYTES = 16;
 
 /** Where observations came from; `summary.sources` counts each. */

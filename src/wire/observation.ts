@@ -188,7 +188,7 @@ function withoutQuery(path: string | undefined): string | undefined {
 }
 
 /** HTTP/2 and HTTP/3 against HTTP/1.x; other names are not known. */
-export function isH2H3(protocol: string | undefined): boolean | undefined {
+function isH2H3(protocol: string | undefined): boolean | undefined {
   switch (protocol?.toUpperCase()) {
     case "HTTP/2":
     case "HTTP/2.0":
@@ -216,7 +216,7 @@ const CACHEABLE = new Set([
 const UNCACHEABLE = new Set(["dynamic", "bypass", "ignored"]);
 
 /** Cloudflare's cache statuses as "cacheable response" (contract §4). */
-export function isCacheable(cacheStatus: string | undefined): boolean | undefined {
+function isCacheable(cacheStatus: string | undefined): boolean | undefined {
   const status = cacheStatus?.toLowerCase();
   if (status === undefined) return undefined;
   if (CACHEABLE.has(status)) return true;
@@ -233,7 +233,7 @@ const SCORE_SOURCES = new Set([
 ]);
 
 /** Scored by heuristics; where the source is not known, a detection id says so too. */
-export function isHeuristic(source: string | undefined, detected: boolean | undefined): boolean | undefined {
+function isHeuristic(source: string | undefined, detected: boolean | undefined): boolean | undefined {
   const name = source?.toLowerCase();
   if (name !== undefined && SCORE_SOURCES.has(name)) return name === "heuristics";
   return detected;
