@@ -3,11 +3,11 @@
  * ranks, quantiles and the population follow exactly. Memory only: after a restart it asks the shards it misses.
  */
 import { DurableObject } from "cloudflare:workers";
+import { errorClass, logWarning } from "../src/base/log.ts";
 import { HOUR_MS, OBJECT_CALL_TIMEOUT_MS } from "../src/config.ts";
 import { type Options, parseOptions } from "../src/options.ts";
 import { type MergedRanks, mergeReports, type ShardReport } from "../src/signals/census.ts";
 import type { Env } from "./env.ts";
-import { errorClass, logWarning } from "./log.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
 

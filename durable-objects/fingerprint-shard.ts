@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
 import { sameBytes } from "../src/base/hash.ts";
+import { errorClass, logWarning } from "../src/base/log.ts";
 import { IDEMPOTENCY_LEASE_MS, MINUTE_MS, RANKS_WAIT_MS } from "../src/config.ts";
 import { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
@@ -22,7 +23,6 @@ import type { IngestResult } from "../src/wire/ingest.ts";
 import { nextTick } from "./alarm.ts";
 import type { Env } from "./env.ts";
 import { IngestLog, warnUnreadable } from "./ingest-log.ts";
-import { errorClass, logWarning } from "./log.ts";
 import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
 import { ShardStore } from "./sql/shard-store.ts";

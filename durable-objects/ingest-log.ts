@@ -3,13 +3,14 @@
  * Nothing is acknowledged before the log's transaction; the platform's output gate holds the answer until it is durable,
  * and resets the object when it fails, so memory and disk agree again after the restart.
  */
+
+import { logWarning } from "../src/base/log.ts";
 import { IDEMPOTENCY_KEEP_MS, LOG_KEEP_MS } from "../src/config.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import { COUNTERS, decodeFrame, type Frame, FrameError } from "../src/wire/frame.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
-import { logWarning } from "./log.ts";
 import { emptyTotals, type ShardStore, type Totals } from "./sql/shard-store.ts";
 
 /** The totals that live in the log's frames; the others (`late`, `duplicate`, …) are saved once a minute. */

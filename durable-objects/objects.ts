@@ -74,6 +74,9 @@ async function orUnavailable<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     const overloaded =
       typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
-    throw Object.assign(unavailable("A part of the service does not answer now."), { overloaded });
+    throw Object.assign(unavailable("A part of the service does not answer now."), {
+      overloaded,
+      cause: error,
+    });
   }
 }

@@ -11,12 +11,12 @@ import type {
   ShardSettings,
   StoredThreshold,
 } from "../src/api/objects.ts";
+import { errorClass, logWarning } from "../src/base/log.ts";
 import { rfc3339 } from "../src/base/time.ts";
 import { LIST_LIMIT_MAX, SECOND_MS, SETTINGS_PUSH_TIMEOUT_MS, THRESHOLDS_MAX } from "../src/config.ts";
 import { type Options, parseOptions } from "../src/options.ts";
 import { compileThreshold, type ThresholdInput, type ThresholdOutput } from "../src/schemas/threshold.ts";
 import type { Env } from "./env.ts";
-import { errorClass, logWarning } from "./log.ts";
 import { SettingsStore } from "./sql/settings-store.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";

@@ -1,8 +1,8 @@
 /** Entry: exports the Worker and the four classes, no logic. */
 import type { Env } from "../durable-objects/env.ts";
-import { logWarning } from "../durable-objects/log.ts";
 import { type IsolateMemory, objectsOf } from "../durable-objects/objects.ts";
 import type { Services } from "./api/call.ts";
+import { logWarning } from "./base/log.ts";
 import { UserAgentClassifier } from "./edge/user-agent.ts";
 import { parseOptions } from "./options.ts";
 import { handleRequest } from "./worker.ts";
@@ -20,6 +20,7 @@ export default {
   fetch(request, env) {
     options ??= parseOptions(env);
     const objects = objectsOf(env, options, memory);
-    return handleRequest(request, { options, agents, objects, wait: (ms) => scheduler.wait(ms) }, logWarning);
+    const wait = (ms: number) => scheduler.wait(ms);
+    return handleRequest(request, { options, agents, objects, wait, log: logWarning });
   },
 } satisfies ExportedHandler<Env>;

@@ -1,5 +1,6 @@
 /** One API call on its way through the router, and how routes are described. */
 import type * as z from "zod/mini";
+import type { Log } from "../base/log.ts";
 import type { UserAgentClassifier } from "../edge/user-agent.ts";
 import type { Options, Scope } from "../options.ts";
 import type { Principal } from "./auth.ts";
@@ -11,6 +12,7 @@ export interface Services {
   agents: UserAgentClassifier;
   /** Waits that many ms; the platform's `scheduler.wait`. */
   wait(ms: number): Promise<void>;
+  log: Log;
 }
 
 export interface Call extends Services {

@@ -1,6 +1,7 @@
 /** `POST …/observations` (contract §3): decode → collect → claim the key → dispatch → settle. */
 import * as z from "zod/mini";
 import { sha256, shardOf } from "../base/hash.ts";
+import { errorClass } from "../base/log.ts";
 import { Problem, unavailable } from "../base/problem.ts";
 import { base64url } from "../base/random.ts";
 import { BODY_OBSERVATIONS_MAX, IDEMPOTENCY_KEY_MAX_CHARS, SHARD_TRIES } from "../config.ts";
@@ -138,11 +139,8 @@ async function send(call: Call, map: ShardMap, collected: Collected, seed: strin
   const outcome = await dispatch(
     list,
     (shard, payloads) => call.at.shard(map, shard).ingest(payloads, map.shards),
-    {
-      tries: SHARD_TRIES,
-      wait: call.wait,
-      random: Math.random,
-    },
+    { tries: SHARD_TRIES, wait: call.wait, random: Math.random },
+    (shard, error) => call.log({ event: "shard_failed", site: call.site, shard, error: errorClass(error) }),
   );
   if (outcome.failed.length > 0) throw incomplete(outcome.counted);
   return { accepted: count, rejected, expired, without_ja4: withoutJa4, errors };

@@ -3,6 +3,7 @@
  * 401 before anything else is told; a path value that cannot be is 400; then 403, 404, 405.
  */
 import { Router } from "itty-router";
+import { errorClass } from "../base/log.ts";
 import { asProblem, Problem, problemResponse } from "../base/problem.ts";
 import { ulid } from "../base/random.ts";
 import { isSite } from "../options.ts";
@@ -33,18 +34,14 @@ for (const route of [...routes, openapiRoute]) {
 const match: Match = (request) => matcher.fetch(request as never) as Promise<Matched | undefined>;
 
 /** Answers one API request; never throws. */
-export async function answer(request: Request, services: Services, log: Logger): Promise<Response> {
+export async function answer(request: Request, services: Services): Promise<Response> {
   const instance = ulid(Date.now(), (bytes) => crypto.getRandomValues(bytes));
   try {
     return await respond(request, services);
   } catch (thrown) {
     const problem = asProblem(thrown);
     if (problem.status === 500)
-      log({
-        event: "request_failed",
-        instance,
-        error: thrown instanceof Error ? thrown.name : typeof thrown,
-      });
+      services.log({ event: "request_failed", instance, error: errorClass(thrown) });
     return problemResponse(problem, instance);
   }
 }

@@ -51,6 +51,7 @@ export async function dispatch(
   list: readonly Parcel[],
   send: (shard: number, payloads: Uint8Array[]) => Promise<IngestResult>,
   retries: RetryDeps,
+  onFailure: (shard: number, error: unknown) => void,
 ): Promise<DispatchOutcome> {
   const byShard = Map.groupBy(list, ({ shard }) => shard);
   let counted = 0;
@@ -71,7 +72,8 @@ export async function dispatch(
           if (!result.ok) throw new Error(`shard refused a frame: ${result.fault}`);
           counted += result.accepted + result.duplicate;
         }
-      } catch {
+      } catch (error) {
+        onFailure(shard, error);
         failed.push(shard);
       }
     }),

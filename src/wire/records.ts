@@ -62,12 +62,14 @@ function isBlank(bytes: Uint8Array): boolean {
 }
 
 function* lines(bytes: Uint8Array): Generator<RecordResult> {
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; ; ) {
+    // Blank lines one byte at a time: a body of newlines alone must not cost a view and a search for each.
+    while (start < bytes.length && isSpace(bytes[start]!)) start++;
+    if (start >= bytes.length) return;
     const newline = bytes.indexOf(NEWLINE, start);
     const end = newline < 0 ? bytes.length : newline;
     const line = bytes.subarray(start, end);
     start = end + 1;
-    if (isBlank(line)) continue;
     if (line.length > RECORD_MAX_BYTES)
       yield { fault: `the record is longer than ${RECORD_MAX_BYTES} bytes` };
     else yield parseLine(line);

@@ -71,15 +71,15 @@ beforeAll(async () => {
 afterAll(() => server?.stop());
 
 describe.each(["known", "unseen"] as const)(`seed ${SEED}: a flood of a fingerprint that is %s`, (name) => {
-  it("DET-1: an hour of ordinary traffic raises nothing", () => {
+  it("FLOOD-1: an hour of ordinary traffic raises nothing", () => {
     expect(scenes[name].before.map((event) => [event.type, event.subject, event.data.kind])).toEqual([]);
   });
 
-  it("DET-2: it is raised within 10 s of its post", () => {
+  it("FLOOD-2: it is raised within 10 s of its post", () => {
     expect(scenes[name].tookMs).toBeLessThan(RAISE_MS);
   });
 
-  it("DET-3: the event's envelope is as the contract shows it", () => {
+  it("FLOOD-3: the event's envelope is as the contract shows it", () => {
     const { event, site, ja4 } = scenes[name];
     expect(event).toMatchObject({ specversion: "1.0", source: `/sites/${site}`, subject: ja4 });
     expect(event.datacontenttype).toBe("application/json");
@@ -89,7 +89,7 @@ describe.each(["known", "unseen"] as const)(`seed ${SEED}: a flood of a fingerpr
     expect(nullsIn(event)).toEqual([]);
   });
 
-  it("DET-4: its data are complete, well typed and consistent", () => {
+  it("FLOOD-4: its data are complete, well typed and consistent", () => {
     const { event, ja4 } = scenes[name];
     const { data } = event;
     const number = expect.any(Number);
@@ -121,7 +121,7 @@ describe.each(["known", "unseen"] as const)(`seed ${SEED}: a flood of a fingerpr
     expect(because[0]).toMatchObject({ signal: string, local: number, p: number });
   });
 
-  it("DET-5: its evidence names the path, host, network, status and method of the flood", () => {
+  it("FLOOD-5: its evidence names the path, host, network, status and method of the flood", () => {
     const evidence = scenes[name].event.data.evidence as Record<string, readonly unknown[]>;
     const top = (key: string): unknown => (evidence[key]?.[0] as readonly unknown[] | undefined)?.[0];
     expect([top("paths"), top("hosts"), top("asns"), top("statuses"), top("methods")]).toEqual([
@@ -142,7 +142,7 @@ describe.each(["known", "unseen"] as const)(`seed ${SEED}: a flood of a fingerpr
     for (const ray of rays) expect(ray).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  it("DET-6: the fingerprint shows the anomaly and its score, and is first when sorted by it", async () => {
+  it("FLOOD-6: the fingerprint shows the anomaly and its score, and is first when sorted by it", async () => {
     const { site, ja4, event } = scenes[name];
     const form = await until("the anomaly in the full form", 6_000, async () => {
       const one = await fullForm(client, site, ja4);
@@ -153,7 +153,7 @@ describe.each(["known", "unseen"] as const)(`seed ${SEED}: a flood of a fingerpr
     expect(first.json<{ fingerprints: { ja4: string }[] }>().fingerprints[0]?.ja4).toBe(ja4);
   });
 
-  it("DET-7: a client that comes later with since=0 gets it exactly once, and no other fingerprint's", async () => {
+  it("FLOOD-7: a client that comes later with since=0 gets it exactly once, and no other fingerprint's", async () => {
     const { site, ja4, event } = scenes[name];
     const late = await openFeed(server, site, { query: "since=0" });
     await late.waitFor("the flood", (one) => one.id === event.id);
@@ -168,7 +168,7 @@ describe.each(["known", "unseen"] as const)(`seed ${SEED}: a flood of a fingerpr
 });
 
 describe("the known fingerprint's flood", () => {
-  it("DET-8: it is a surge, with what was expected and its 95 % interval below what was seen", () => {
+  it("FLOOD-8: it is a surge, with what was expected and its 95 % interval below what was seen", () => {
     const surge = stored(scenes.known.feed).find((event) => event.data.kind === "surge");
     const { observed, expected, low, high } = (surge?.data ?? {}) as Record<string, number>;
     expect(expected).toBeGreaterThan(0);

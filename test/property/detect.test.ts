@@ -11,7 +11,7 @@ import type { Episode, EpisodeEvent, Sample, Verdict } from "../../src/detect/ty
 const counts = fc.array(fc.oneof(fc.nat(5), fc.nat(5_000), fc.nat(2 ** 31)), { minLength: 1, maxLength: 58 });
 
 describe("baseline", () => {
-  it("DET-22 is finite with a positive mean and size for any history", () => {
+  it("DET-22: is finite with a positive mean and size for any history", () => {
     fc.assert(
       fc.property(counts, fc.nat(60), (history, unsettled) => {
         const baseline = baselineOf(history, unsettled);
@@ -24,7 +24,7 @@ describe("baseline", () => {
     );
   });
 
-  it("DET-22 lies within half a request of a constant rate", () => {
+  it("DET-22: lies within half a request of a constant rate", () => {
     fc.assert(
       fc.property(fc.nat(5_000), fc.integer({ min: 10, max: 58 }), (rate, minutes) => {
         const mean =
@@ -40,7 +40,7 @@ describe("baseline", () => {
 });
 
 describe("tails", () => {
-  it("DET-22 more is never less strange", () => {
+  it("DET-22: more is never less strange", () => {
     const positive = fc.double({ min: 0.01, max: 1e4, noNaN: true });
     fc.assert(
       fc.property(fc.nat(1e6), positive, positive, (x, mu, r) => {
@@ -78,7 +78,7 @@ describe("episodes", () => {
     { maxLength: 80 },
   );
 
-  it("EPI-1 raises and clears in turn, and updates at most once a minute, whatever happens", () => {
+  it("EPI-1: raises and clears in turn, and updates at most once a minute, whatever happens", () => {
     fc.assert(
       fc.property(steps, (script) => {
         const events: [EpisodeEvent, number][] = [];
@@ -138,7 +138,7 @@ describe("episodes", () => {
 });
 
 describe("evidence", () => {
-  it("EVI-1 shares are between 0 and 1, fall, and add up to at most 1", () => {
+  it("EVI-1: shares are between 0 and 1, fall, and add up to at most 1", () => {
     const samples: fc.Arbitrary<Sample[]> = fc.array(
       fc.record({
         ja4: fc.constant("f"),

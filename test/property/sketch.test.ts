@@ -74,7 +74,7 @@ describe("distinct counts", () => {
 describe("ranks", () => {
   const values = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 200 });
 
-  it("RANK-1: equal a sorted list's: 1 + strictly more, strictly fewer / population", () => {
+  it("COC-1: equal a sorted list's: 1 + strictly more, strictly fewer / population", () => {
     fc.assert(
       fc.property(values, (list) => {
         const table = new RankTable(countOfCounts(list));
@@ -87,7 +87,7 @@ describe("ranks", () => {
     );
   });
 
-  it("RANK-2: merging shards' tables equals counting all fingerprints at once, in any order", () => {
+  it("COC-2: merging shards' tables equals counting all fingerprints at once, in any order", () => {
     fc.assert(
       fc.property(fc.array(values, { minLength: 1, maxLength: 6 }), (shards) => {
         const tables = shards.map(countOfCounts);
@@ -100,7 +100,7 @@ describe("ranks", () => {
     );
   });
 
-  it("RANK-3: nobody to compare with has no quantile", () => {
+  it("COC-3: nobody to compare with has no quantile", () => {
     const empty = new RankTable(countOfCounts([]));
     expect([empty.population, empty.rank(5), empty.quantile(5)]).toEqual([0, 1, undefined]);
   });

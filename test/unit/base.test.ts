@@ -10,7 +10,7 @@ describe("times", () => {
     ["2026-11-23t10:00:00.123456789z", "2026-11-23T10:00:00.123Z"],
     ["2026-11-23T10:00:00+02:00", "2026-11-23T08:00:00.000Z"],
     ["2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"],
-  ])("TIME-1: %s is read", (text, expected) => {
+  ])("CLOCK-1: %s is read", (text, expected) => {
     expect(rfc3339(parseRfc3339(text)!)).toBe(expected);
   });
 
@@ -21,11 +21,11 @@ describe("times", () => {
     "2026-13-01T00:00:00Z",
     "yesterday",
     "1763892000",
-  ])("TIME-1: %s is not a time", (text) => {
+  ])("CLOCK-1: %s is not a time", (text) => {
     expect(parseRfc3339(text)).toBeUndefined();
   });
 
-  it("TIME-2: durations have a unit", () => {
+  it("CLOCK-2: durations have a unit", () => {
     expect(["0s", "90s", "5m", "1h", "7d"].map(parseDuration)).toEqual([
       0, 90_000, 300_000, 3_600_000, 604_800_000,
     ]);

@@ -208,16 +208,16 @@ const told = (events: EpisodeEvent[]) =>
 describe("ordinary background", () => {
   const hour = { fingerprints: 2_000, phiMax: 0.3, slope: 1, from: 130, minutes: 60 };
   for (const seed of [11, 12]) {
-    it(`DET-1 raises nothing over 2,000 fingerprints and an hour (seed ${seed})`, {
+    it(`DET-1: raises nothing over 2,000 fingerprints and an hour (seed ${seed})`, {
       timeout: 120_000,
     }, () => {
       expect(told(simulate(seed, hour))).toEqual([]);
     });
   }
-  it("DET-1 raises nothing on a small site with flat volumes (seed 13)", { timeout: 120_000 }, () => {
+  it("DET-1: raises nothing on a small site with flat volumes (seed 13)", { timeout: 120_000 }, () => {
     expect(told(simulate(13, { ...hour, fingerprints: 400, slope: 0.5 }))).toEqual([]);
   });
-  it("DET-1 raises nothing right after the warm-up of half an hour (seed 14)", { timeout: 120_000 }, () => {
+  it("DET-1: raises nothing right after the warm-up of half an hour (seed 14)", { timeout: 120_000 }, () => {
     expect(told(simulate(14, { ...hour, fingerprints: 1_000, from: 30, minutes: 40 }))).toEqual([]);
   });
 });

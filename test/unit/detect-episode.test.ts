@@ -39,7 +39,7 @@ const start = (): Episode => {
 };
 
 describe("advance", () => {
-  it("EPI-1 starts only on a verdict that is on", () => {
+  it("EPI-1: starts only on a verdict that is on", () => {
     expect(advance(undefined, undefined, at(T))).toEqual({ events: [], suppressed: false });
     expect(advance(undefined, verdict({ on: false }), at(T))).toEqual({ events: [], suppressed: false });
     expect(advance(undefined, verdict(), at(T, { enabled: false }))).toEqual({
@@ -55,14 +55,14 @@ describe("advance", () => {
     });
   });
 
-  it("EPI-1 does not touch the episode that it is given", () => {
+  it("EPI-1: does not touch the episode that it is given", () => {
     const episode = Object.freeze(start());
     const moved = advance(episode, verdict({ observed: 900, score: 30 }), at(T + MINUTE_MS));
     expect(moved.episode).not.toBe(episode);
     expect(episode.last.observed).toBe(300);
   });
 
-  it("EPI-7 updates a minute after it last spoke and only with something new to say", () => {
+  it("EPI-7: updates a minute after it last spoke and only with something new to say", () => {
     const news = verdict({ observed: 900, score: 20 });
     expect(advance(start(), news, at(T + MINUTE_MS - 1)).events).toEqual([]);
     const told = advance(start(), news, at(T + MINUTE_MS));
@@ -72,14 +72,14 @@ describe("advance", () => {
     expect(advance(start(), verdict({ observed: 320 }), at(T + MINUTE_MS)).events).toEqual([]);
   });
 
-  it("EPI-7 severity rises within an episode and never falls", () => {
+  it("EPI-7: severity rises within an episode and never falls", () => {
     const grave = advance(start(), verdict({ observed: 900, score: 25 }), at(T + MINUTE_MS)).episode;
     expect(grave?.severity).toBe("critical");
     const after = advance(grave, verdict({ observed: 150 }), at(T + 2 * MINUTE_MS));
     expect(after.events[0]?.episode.severity).toBe("critical");
   });
 
-  it("EPI-8 clears five minutes after it last held, not before", () => {
+  it("EPI-8: clears five minutes after it last held, not before", () => {
     const weak = verdict({ on: false, hold: false });
     const end = T + CLEAR_AFTER_MS;
     expect(advance(start(), weak, at(end - 1)).events).toEqual([]);
@@ -91,7 +91,7 @@ describe("advance", () => {
     expect(advance(held, weak, at(end)).events).toEqual([]);
   });
 
-  it("EPI-8 clears as quiet without requests, even while the hour's ratio still holds", () => {
+  it("EPI-8: clears as quiet without requests, even while the hour's ratio still holds", () => {
     const silent = { seenAtMs: undefined };
     const end = T + CLEAR_AFTER_MS;
     expect(advance(start(), verdict(), at(end - 1, silent)).events.map(({ type }) => type)).not.toContain(
@@ -102,7 +102,7 @@ describe("advance", () => {
     ]);
   });
 
-  it("EPI-9 holds back what returns within its cooldown, counts it once, and lets it through after", () => {
+  it("EPI-9: holds back what returns within its cooldown, counts it once, and lets it through after", () => {
     const cleared = { atMs: T, counted: false };
     const first = advance(undefined, verdict(), at(T + MINUTE_MS, { cleared }));
     expect(first).toMatchObject({ events: [], suppressed: true, cleared: { atMs: T, counted: true } });
@@ -118,7 +118,7 @@ describe("advance", () => {
 });
 
 describe("severity", () => {
-  it("EPI-10 is critical at a score of 20 and ten times the usual, info when weak, else warning", () => {
+  it("EPI-10: is critical at a score of 20 and ten times the usual, info when weak, else warning", () => {
     expect(severityOf(verdict({ score: 20, observed: 600 }))).toBe("critical");
     expect(severityOf(verdict({ score: 19.9, observed: 600 }))).toBe("warning");
     expect(severityOf(verdict({ score: 20, observed: 599 }))).toBe("warning");

@@ -8,7 +8,7 @@ const sample = (over: Partial<Sample>): Sample => ({ ja4: "f", atMs: 0, weight: 
 const NONE: Evidence = { paths: [], hosts: [], asns: [], statuses: [], methods: [], ray_ids: [] };
 
 describe("evidenceOf", () => {
-  it("EVI-1 gives the top three with shares of the weight in which the field is known", () => {
+  it("EVI-1: gives the top three with shares of the weight in which the field is known", () => {
     const evidence = evidenceOf([
       sample({ weight: 6, path: "/login", status: 401, asn: 64500 }),
       sample({ weight: 2, path: "/a", status: 200 }),
@@ -30,7 +30,7 @@ describe("evidenceOf", () => {
     expect(evidence.hosts).toEqual([]);
   });
 
-  it("EVI-1 rounds shares to four decimals and leaves out what stands for nothing", () => {
+  it("EVI-1: rounds shares to four decimals and leaves out what stands for nothing", () => {
     const thirds = ["/a", "/b", "/c"].map((path) => sample({ path }));
     expect(evidenceOf(thirds).paths.map(([, share]) => share)).toEqual([0.3333, 0.3333, 0.3333]);
     expect(
@@ -39,12 +39,12 @@ describe("evidenceOf", () => {
     expect(evidenceOf([])).toEqual(NONE);
   });
 
-  it("EVI-2 lists up to five distinct ray ids, newest first", () => {
+  it("EVI-2: lists up to five distinct ray ids, newest first", () => {
     const rays = [3, 1, 7, 5, 5, 6, 2].map((n) => sample({ rayId: `r${n}`, atMs: n }));
     expect(evidenceOf(rays).ray_ids).toEqual(["r7", "r6", "r5", "r3", "r2"]);
   });
 
-  it("EVI-3 gives the same evidence whatever the order of samples", () => {
+  it("EVI-3: gives the same evidence whatever the order of samples", () => {
     const samples = ["/b", "/a", "/d", "/c"].map((path, i) => sample({ path, rayId: `r${i}` }));
     expect(evidenceOf([...samples].reverse())).toEqual(evidenceOf(samples));
     expect(evidenceOf(samples).paths.map(([path]) => path)).toEqual(["/a", "/b", "/c"]);
@@ -86,7 +86,7 @@ const evidence: Evidence = {
 };
 
 describe("anomalyData", () => {
-  it("EVI-4 is the contract's document, rounded", () => {
+  it("EVI-4: is the contract's document, rounded", () => {
     const url = fingerprintUrl("https://h.example", "shop", episode.ja4);
     expect(anomalyData({ type: "raised", episode }, evidence, url, T)).toEqual({
       anomaly_id: "01J",
@@ -111,7 +111,7 @@ describe("anomalyData", () => {
     });
   });
 
-  it("EVI-5 a cleared event says why and when, and only that one does", () => {
+  it("EVI-5: a cleared event says why and when, and only that one does", () => {
     const cleared = { type: "cleared", episode, reason: "quiet" } as const;
     expect(anomalyData(cleared, NONE, "u", T + 1)).toMatchObject({
       reason: "quiet",
@@ -121,7 +121,7 @@ describe("anomalyData", () => {
     expect(anomalyType(cleared)).toBe("hellotide.anomaly.cleared");
   });
 
-  it("EVI-6 holds no null, no NaN and no infinity, whatever the verdict holds", () => {
+  it("EVI-6: holds no null, no NaN and no infinity, whatever the verdict holds", () => {
     const broken = {
       ...episode.last,
       p: 0,
@@ -136,7 +136,7 @@ describe("anomalyData", () => {
     expect(JSON.parse(text)).toMatchObject({ score: 30, p: 1e-30 });
   });
 
-  it("EVI-7 the summary names only what most requests share", () => {
+  it("EVI-7: the summary names only what most requests share", () => {
     expect(withEvidence("x", NONE)).toBe("x");
     expect(withEvidence("x", { ...NONE, paths: [["/a", 0.49]], methods: [["GET", 0.8]] })).toBe(
       "x, mostly GET",

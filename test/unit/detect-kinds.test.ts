@@ -196,7 +196,7 @@ describe("surge", () => {
     [1000, 100],
   ] as const;
   for (const [base, times] of cases) {
-    it(`DET-2 raises a flood of ×${times} at ${base} a minute while the minute fills`, () => {
+    it(`DET-2: raises a flood of ×${times} at ${base} a minute while the minute fills`, () => {
       const uniform = mulberry(base + times);
       const world = busy();
       for (let m = 0; m < NOW; m++)
@@ -214,7 +214,7 @@ describe("surge", () => {
     });
   }
 
-  it("DET-3 needs minReqs and minEffect as well as a score", () => {
+  it("DET-3: needs minReqs and minEffect as well as a score", () => {
     const world = steady(busy(), "f", 0, NOW, { reqs: 40 });
     world.put("f", NOW, { reqs: 400 });
     const withSettings = (settings: Partial<KindSettings>) => {
@@ -229,14 +229,14 @@ describe("surge", () => {
     expect(withSettings({ enabled: false })).toEqual([]);
   });
 
-  it("DET-4 raises on late data in the minute before, never on an older one", () => {
+  it("DET-4: raises on late data in the minute before, never on an older one", () => {
     const late = steady(busy(), "f", 0, NOW + 1, { reqs: 10 });
     expect(raised(tick(late.put("f", NOW - 1, { reqs: 400 }), NOW))).toEqual(["surge f"]);
     const older = steady(busy(), "f", 0, NOW + 1, { reqs: 10 });
     expect(raised(tick(older.put("f", NOW - 2, { reqs: 400 }), NOW))).toEqual([]);
   });
 
-  it("DET-5 keeps quiet about what comes back every ten minutes and about a return from a pause", () => {
+  it("DET-5: keeps quiet about what comes back every ten minutes and about a return from a pause", () => {
     const job = busy();
     for (let m = 0; m <= NOW; m += 10) job.put("job", m, { reqs: 300 });
     expect(raised(tick(job, NOW))).toEqual([]);
@@ -247,13 +247,13 @@ describe("surge", () => {
     expect(isHabit([0, 0, 300, 300, 300], 300)).toBe(false);
   });
 
-  it("DET-5 keeps quiet when a silent site comes back", () => {
+  it("DET-5: keeps quiet when a silent site comes back", () => {
     const world = new World().background(70).put("bg0", NOW, { reqs: 400 });
     for (let i = 0; i < 20; i++) world.put(`bg${i}`, NOW, { reqs: 36 });
     expect(raised(tick(world, NOW))).toEqual([]);
   });
 
-  it("DET-6 does not learn a flood as the norm at once: it holds for at least 20 minutes", () => {
+  it("DET-6: does not learn a flood as the norm at once: it holds for at least 20 minutes", () => {
     const world = steady(steady(busy().background(NOW + 40), "f", 0, NOW, { reqs: 20 }), "f", NOW, NOW + 40, {
       reqs: 400,
     });
@@ -263,7 +263,7 @@ describe("surge", () => {
 });
 
 describe("expectedRequests", () => {
-  it("DET-7 expects nothing before ten minutes of history and the usual rate after", () => {
+  it("DET-7: expects nothing before ten minutes of history and the usual rate after", () => {
     const world = steady(new World().background(60), "f", 0, 60, { reqs: 12 });
     const at = (minute: number) => expectedRequests(world.subject("f", 59), world.site(59), minute);
     expect(at(10)).toBeUndefined();
@@ -277,7 +277,7 @@ describe("expectedRequests", () => {
 });
 
 describe("silent minutes", () => {
-  it("DET-7 a minute in which the whole site was silent is no history, one in which others spoke is a zero", () => {
+  it("DET-7: a minute in which the whole site was silent is no history, one in which others spoke is a zero", () => {
     const silent = steady(new World().background(70), "f", 0, 70, { reqs: 30 });
     const mean = (world: World) =>
       expectedRequests(world.subject("f", NOW), world.site(NOW), NOW)?.mean ?? -1;
@@ -288,14 +288,14 @@ describe("silent minutes", () => {
 });
 
 describe("warm-up", () => {
-  it("DET-8 gives no verdict in a site's first half hour, and one right after", () => {
+  it("DET-8: gives no verdict in a site's first half hour, and one right after", () => {
     const world = steady(new World().background(40), "f", 0, 40, { reqs: 10 });
     expect(raised(tick(world.put("f", 29, { reqs: 500 }), 29, NOTHING, 59_000))).toEqual([]);
     world.put("f", 29, { reqs: 10 }).put("f", 30, { reqs: 500 });
     expect(raised(tick(world, 30, NOTHING, 30_000))).toEqual(["surge f"]);
   });
 
-  it("DET-8 leaves a newborn's flood to surge before two hours, to newcomer after", () => {
+  it("DET-8: leaves a newborn's flood to surge before two hours, to newcomer after", () => {
     const young = new World().background(NOW + 1).put("new", NOW, { reqs: 600 });
     expect(raised(tick(young, NOW))).toEqual(["surge new"]);
     const old = new World().background(131).put("new", 130, { reqs: 600 });
@@ -308,14 +308,14 @@ describe("newcomer", () => {
     for (let i = 0; i < 60; i++) world.put(`born${i}`, 70 + i, { reqs: reqs + (i % 3) });
     return world;
   };
-  it("DET-9 judges a newborn by what other newborns bring", () => {
+  it("DET-9: judges a newborn by what other newborns bring", () => {
     const small = newborns(new World().background(131), 2).put("new", 130, { reqs: 150 });
     expect(raised(tick(small, 130))).toEqual(["newcomer new"]);
     const large = newborns(new World().background(131), 100).put("new", 130, { reqs: 150 });
     expect(raised(tick(large, 130))).toEqual([]);
   });
 
-  it("DET-9 is milder with a fingerprint that is common worldwide", () => {
+  it("DET-9: is milder with a fingerprint that is common worldwide", () => {
     const world = new World().background(131).put("new", 130, { reqs: 200 });
     for (let i = 0; i < 60; i++) world.put(`born${i}`, 70 + i, { reqs: 2 + 2 * (i % 20) });
     expect(raised(tick(world, 130))).toEqual(["newcomer new"]);
@@ -325,13 +325,13 @@ describe("newcomer", () => {
     expect(raised(tick(world, 130))).toEqual(["newcomer new"]);
   });
 
-  it("DET-9 follows one flood as one episode past the newborn's first ten minutes", () => {
+  it("DET-9: follows one flood as one episode past the newborn's first ten minutes", () => {
     const world = steady(new World().background(160), "new", 130, 160, { reqs: 800 });
     const { events } = play(world, 130, 158, () => {}, 30_000);
     expect(events.map(({ type, kind }) => `${type} ${kind}`)).toEqual(["raised newcomer"]);
   });
 
-  it("DET-9 hands an hour-old site's grown-up newborn back to surge", () => {
+  it("DET-9: hands an hour-old site's grown-up newborn back to surge", () => {
     const world = steady(new World().background(160), "new", 130, 150, { reqs: 40 });
     expect(raised(tick(world.put("new", 150, { reqs: 2_000 }), 150))).toEqual(["surge new"]);
   });
@@ -360,7 +360,7 @@ describe("divergence", () => {
     return world;
   };
 
-  it("DET-10 raises a browser's fingerprint that does not behave like one here", () => {
+  it("DET-10: raises a browser's fingerprint that does not behave like one here", () => {
     const world = normal(new World(), 12, 0.4);
     steady(world, "impostor", 0, NOW + 1, { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 0 } });
     world.globals.set("impostor", GLOBAL);
@@ -377,7 +377,7 @@ describe("divergence", () => {
     }
   });
 
-  it("DET-11 is neutral where nothing is known, here or worldwide", () => {
+  it("DET-11: is neutral where nothing is known, here or worldwide", () => {
     const world = normal(new World(), 12, 0.4);
     steady(world, "unknown", 0, NOW + 1, { reqs: 30, yes: { browser: 0 } });
     expect(raised(tick(world, NOW))).toEqual([]);
@@ -391,7 +391,7 @@ describe("divergence", () => {
     ]);
   });
 
-  it("DET-12 takes the site's own offset out: nothing is cacheable on an API, and nobody diverges", () => {
+  it("DET-12: takes the site's own offset out: nothing is cacheable on an API, and nobody diverges", () => {
     const world = normal(new World(), 12, 0);
     expect(raised(tick(world, NOW))).toEqual([]);
     const fit = fitOffsets(world.site(NOW).subjects());
@@ -403,7 +403,7 @@ describe("divergence", () => {
     expect(cache?.score).toBeLessThan(3);
   });
 
-  it("DET-12 shrinks the offset of few fingerprints and lists every ratio, strangest first", () => {
+  it("DET-12: shrinks the offset of few fingerprints and lists every ratio, strangest first", () => {
     const world = normal(new World(), 1, 0);
     const fit = fitOffsets(world.site(NOW).subjects());
     const all = fitOffsets(normal(new World(), 30, 0).site(NOW).subjects());
@@ -415,7 +415,7 @@ describe("divergence", () => {
     expect(fitOffsets([]).browser).toEqual({ alpha: 0, scale: 1, subjects: 0 });
   });
 
-  it("DET-12 needs 200 known requests", () => {
+  it("DET-12: needs 200 known requests", () => {
     const world = normal(new World(), 12, 0.4);
     world.globals.set("few", GLOBAL);
     world.put("few", NOW, { reqs: 199, yes: { cache: 80 } });
@@ -424,7 +424,7 @@ describe("divergence", () => {
     expect(raised(tick(world, NOW))).toContain("divergence few");
   });
 
-  it("DET-13 fits 20,000 fingerprints within a second", () => {
+  it("DET-13: fits 20,000 fingerprints within a second", () => {
     const one = normal(new World(), 1, 0.4).subject("n0", NOW);
     const many = Array.from({ length: 20_000 }, () => one);
     const started = performance.now();
@@ -435,7 +435,7 @@ describe("divergence", () => {
 });
 
 describe("user agents, paths, errors", () => {
-  it("DET-14 raises user-agent rotation, by a known fingerprint and by a newborn", () => {
+  it("DET-14: raises user-agent rotation, by a known fingerprint and by a newborn", () => {
     const known = steady(busy(), "f", 0, NOW, { reqs: 60, newUas: 0 }).put("f", NOW, {
       reqs: 70,
       newUas: 40,
@@ -445,7 +445,7 @@ describe("user agents, paths, errors", () => {
     expect(raised(tick(newborn, NOW))).toEqual(["ua_rotation f"]);
   });
 
-  it("DET-14 keeps quiet about few new agents, a small share of them, and a client that always does it", () => {
+  it("DET-14: keeps quiet about few new agents, a small share of them, and a client that always does it", () => {
     const few = steady(busy(), "f", 0, NOW, { reqs: 60 }).put("f", NOW, { reqs: 60, newUas: 9 });
     expect(raised(tick(few, NOW))).toEqual([]);
     const thin = steady(busy(), "f", 0, NOW, { reqs: 600 }).put("f", NOW, { reqs: 600, newUas: 59 });
@@ -454,20 +454,20 @@ describe("user agents, paths, errors", () => {
     expect(raised(tick(always, NOW))).toEqual([]);
   });
 
-  it("DET-14 judges a newborn by other newborns: every user agent is new to it", () => {
+  it("DET-14: judges a newborn by other newborns: every user agent is new to it", () => {
     const world = busy().put("f", NOW, { reqs: 60, newUas: 50 });
     expect(raised(tick(world, NOW))).toEqual(["ua_rotation f"]);
     for (let i = 0; i < 20; i++) world.put(`born${i}`, 60 + i, { reqs: 20, newUas: 10 });
     expect(raised(tick(world, NOW))).toEqual([]);
   });
 
-  it("DET-15 raises a newborn that guesses paths where newborns walk as well", () => {
+  it("DET-15: raises a newborn that guesses paths where newborns walk as well", () => {
     const world = busy().put("f", NOW, { reqs: 70, newPaths: 70, yes: { error: 65 } });
     for (let i = 0; i < 20; i++) world.put(`born${i}`, 60 + i, { reqs: 20, newPaths: 16 });
     expect(raised(tick(world, NOW))).toEqual(["path_scan f", "error_burst f"]);
   });
 
-  it("DET-16 does not learn a burst as the norm at once, neither a known client's nor a newborn's", () => {
+  it("DET-16: does not learn a burst as the norm at once, neither a known client's nor a newborn's", () => {
     const failing = { reqs: 1_000, yes: { error: 990 } };
     const known = steady(new World().background(NOW + 30), "f", 0, NOW, { reqs: 900, yes: { error: 10 } });
     const long = play(steady(known, "f", NOW, NOW + 25, failing), NOW, NOW + 25, () => {}, 60_000);
@@ -478,7 +478,7 @@ describe("user agents, paths, errors", () => {
     expect(short.running.episodes.get("error_burst f")?.heldAtMs).toBe((NOW + 5) * MINUTE_MS);
   });
 
-  it("DET-15 raises a scan for missing paths and a walk over existing ones", () => {
+  it("DET-15: raises a scan for missing paths and a walk over existing ones", () => {
     const yes = { error: 55, browser: 60 };
     const scan = steady(busy(), "f", 0, NOW, { reqs: 60, newPaths: 2 }).put("f", NOW, {
       reqs: 60,
@@ -495,7 +495,7 @@ describe("user agents, paths, errors", () => {
     expect(raised(tick(newborn, NOW))).toEqual(["path_scan f", "error_burst f"]);
   });
 
-  it("DET-15 keeps quiet about a crawler, and about a newborn to whom every path is new", () => {
+  it("DET-15: keeps quiet about a crawler, and about a newborn to whom every path is new", () => {
     const crawler = steady(busy(), "f", 0, NOW + 1, { reqs: 60, newPaths: 55 });
     expect(raised(tick(crawler, NOW))).toEqual([]);
     const world = busy();
@@ -503,14 +503,14 @@ describe("user agents, paths, errors", () => {
     expect(raised(tick(world.put("f", NOW, { reqs: 60, newPaths: 45 }), NOW))).toEqual([]);
   });
 
-  it("DET-16 raises a burst of errors of one client", () => {
+  it("DET-16: raises a burst of errors of one client", () => {
     const world = steady(busy(), "f", 0, NOW, { reqs: 60, yes: { error: 1 } });
     const output = tick(world.put("f", NOW, { reqs: 60, yes: { error: 50 } }), NOW);
     expect(raised(output)).toEqual(["error_burst f"]);
     expect(verdictOf(output, "error_burst", "f")?.observed).toBeCloseTo(50 / 60);
   });
 
-  it("DET-16 keeps quiet when the whole site answers with errors, and about a client that always gets them", () => {
+  it("DET-16: keeps quiet when the whole site answers with errors, and about a client that always gets them", () => {
     const outage = busy();
     for (let i = 0; i < 20; i++) outage.put(`bg${i}`, NOW, { reqs: 60, yes: { error: 50 } });
     expect(raised(tick(outage, NOW))).toEqual([]);
@@ -526,7 +526,7 @@ describe("episodes over time", () => {
   };
   const usual = () => steady(new World().background(NOW + 60), "f", 0, NOW, { reqs: 20 });
 
-  it("EPI-1 raises once, updates at most once a minute, clears once as recovered", () => {
+  it("EPI-1: raises once, updates at most once a minute, clears once as recovered", () => {
     const world = usual();
     const { events } = play(world, NOW, NOW + 22, script(world, flooding));
     expect(events.filter(({ type }) => type === "raised")).toHaveLength(1);
@@ -542,7 +542,7 @@ describe("episodes over time", () => {
     expect(over).toBeLessThanOrEqual(7 * MINUTE_MS);
   });
 
-  it("EPI-2 clears as quiet after five minutes without requests", () => {
+  it("EPI-2: clears as quiet after five minutes without requests", () => {
     const world = new World().background(NOW + 30);
     const { events } = play(world, NOW, NOW + 15, (minute, share) => {
       if (minute < NOW + 3) world.put("f", minute, { reqs: Math.round(900 * share) });
@@ -556,7 +556,7 @@ describe("episodes over time", () => {
     expect(events.at(-1)!.atMs).toBe((NOW + 8) * MINUTE_MS);
   });
 
-  it("EPI-3 raises nothing that returns within its cooldown, counts it once, and raises what outlasts it", () => {
+  it("EPI-3: raises nothing that returns within its cooldown, counts it once, and raises what outlasts it", () => {
     const world = usual();
     const back = (from: number, to: number) => (m: number) =>
       flooding(m) || (m >= NOW + from && m < NOW + to);
@@ -571,7 +571,7 @@ describe("episodes over time", () => {
     expect(starts[1]! - clear).toBeGreaterThanOrEqual(10 * MINUTE_MS);
   });
 
-  it("EPI-4 clears a running episode when its kind is switched off, and raises none", () => {
+  it("EPI-4: clears a running episode when its kind is switched off, and raises none", () => {
     const world = usual().put("f", NOW, { reqs: 400 });
     const first = tick(world, NOW);
     expect(raised(first)).toEqual(["surge f"]);
@@ -581,7 +581,7 @@ describe("episodes over time", () => {
     expect(second.episodes.size).toBe(0);
   });
 
-  it("EPI-5 goes on after a restart with stored episodes: nothing is raised again", () => {
+  it("EPI-5: goes on after a restart with stored episodes: nothing is raised again", () => {
     const world = usual().put("f", NOW, { reqs: 400 });
     const first = tick(world, NOW, NOTHING, 30_000);
     const stored = new Map(JSON.parse(JSON.stringify([...first.episodes])) as [string, never][]);
@@ -590,7 +590,7 @@ describe("episodes over time", () => {
     expect(second.episodes.get("surge f")?.anomalyId).toBe(first.episodes.get("surge f")?.anomalyId);
   });
 
-  it("EPI-6 answers the same whatever the order of fingerprints", () => {
+  it("EPI-6: answers the same whatever the order of fingerprints", () => {
     const world = usual()
       .put("f", NOW, { reqs: 400 })
       .put("a", NOW, { reqs: 900 })
@@ -608,7 +608,7 @@ describe("episodes over time", () => {
 });
 
 describe("numbers", () => {
-  it("DET-17 never leaves a number that is not finite, nor a p of 0", () => {
+  it("DET-17: never leaves a number that is not finite, nor a p of 0", () => {
     const world = steady(busy(), "f", 0, NOW, { reqs: 1 });
     world.put("f", NOW, {
       reqs: 4_000_000_000,

@@ -22,12 +22,12 @@ describe("normal tail", () => {
     [10, 7.61985302416047e-24],
   ] as const;
   for (const [z, p] of reference) {
-    it(`DET-18 P(Z > ${z}) = ${p}`, () => {
+    it(`DET-18: P(Z > ${z}) = ${p}`, () => {
       expect(Math.abs(Math.exp(logUpperTail(z)) / p - 1)).toBeLessThan(1e-6);
       expect(scoreOfZ(z)).toBeCloseTo(-Math.log10(p), 5);
     });
   }
-  it("DET-18 stays finite and stops at 30 far out", () => {
+  it("DET-18: stays finite and stops at 30 far out", () => {
     expect(logUpperTail(40)).toBeCloseTo(-804.608442, 3);
     for (const z of [12, 40, 1e3, 1e160, Number.POSITIVE_INFINITY]) expect(scoreOfZ(z)).toBe(30);
     for (const z of [-1, -40, -1e9]) expect(scoreOfZ(z)).toBeLessThan(0.1);
@@ -49,7 +49,7 @@ describe("negative binomial", () => {
     }
     return 1 - below;
   }
-  it("DET-19 its signed root has the tail of the exact sum within a factor of 2.5, and the sign of the rise", () => {
+  it("DET-19: its signed root has the tail of the exact sum within a factor of 2.5, and the sign of the rise", () => {
     for (const [mu, r] of [
       [10, 5],
       [100, 10],
@@ -70,7 +70,7 @@ describe("negative binomial", () => {
     expect(negativeBinomialZ(5, 0, 3)).toBe(0);
   });
 
-  it("DET-20 its interval is the exact 95 % one up to a mean of 500", () => {
+  it("DET-20: its interval is the exact 95 % one up to a mean of 500", () => {
     for (const [mu, r] of [
       [0.02, 0.5],
       [1, 1],
@@ -86,7 +86,7 @@ describe("negative binomial", () => {
     }
   });
 
-  it("DET-20 and its interval covers 95 % within one point above that", () => {
+  it("DET-20: and its interval covers 95 % within one point above that", () => {
     for (const [mu, r] of [
       [501, 2],
       [501, 20],
@@ -112,32 +112,32 @@ describe("negative binomial", () => {
 });
 
 describe("beta-binomial", () => {
-  it("DET-21 log-gamma is right", () => {
+  it("DET-21: log-gamma is right", () => {
     expect(logGamma(1)).toBeCloseTo(0, 12);
     expect(logGamma(0.5)).toBeCloseTo(Math.log(Math.sqrt(Math.PI)), 12);
     expect(logGamma(11)).toBeCloseTo(Math.log(3628800), 10);
     expect(logGamma(0.02)).toBeCloseTo(3.900804516098376, 8);
   });
 
-  it("DET-21 the sum is the uniform distribution at rate ½ and s = 2, and the binomial for a huge s", () => {
+  it("DET-21: the sum is the uniform distribution at rate ½ and s = 2, and the binomial for a huge s", () => {
     for (const k of [1, 3, 10]) expect(10 ** -betaBinomialScore(k, 10, 0.5, 2)).toBeCloseTo((11 - k) / 11, 9);
     // P(Binomial(10, 0.1) ≥ 5) = 0.0016349374
     expect(10 ** -betaBinomialScore(5, 10, 0.1, 1e7)).toBeCloseTo(0.0016349374, 7);
   });
 
-  it("DET-21 agrees with a plain sum", () => {
+  it("DET-21: agrees with a plain sum", () => {
     expect(10 ** -betaBinomialScore(10, 50, 0.02, 20)).toBeCloseTo(0.005992383727876277, 9);
     expect(10 ** -betaBinomialScore(30, 60, 0.1, 24)).toBeCloseTo(0.00011065797664129352, 11);
     expect(betaBinomialScore(50, 50, 0.02, 20)).toBeCloseTo(-Math.log10(9.299181631539531e-19), 6);
   });
 
-  it("DET-21 is careful where the normal approximation is far too sure", () => {
+  it("DET-21: is careful where the normal approximation is far too sure", () => {
     expect(scoreOfZ(betaBinomialZ(10, 50, 0.02, 20))).toBeGreaterThan(6);
     expect(betaBinomialScore(10, 50, 0.02, 20)).toBeLessThan(2.3);
     expect(betaBinomialScore(50, 50, 0.02, 20)).toBeGreaterThan(8);
   });
 
-  it("DET-21 z has the stated variance and everything is finite at the edges", () => {
+  it("DET-21: z has the stated variance and everything is finite at the edges", () => {
     expect(betaBinomialZ(120, 200, 0.5, 99)).toBeCloseTo(20 / Math.sqrt(50 * (299 / 100)), 12);
     expect(betaBinomialZ(1, 2, 0, 9)).toBe(0);
     for (const [k, n, pi, s] of [
@@ -153,7 +153,7 @@ describe("beta-binomial", () => {
     }
   });
 
-  it("DET-21 more trials than it sums only weaken the evidence", () => {
+  it("DET-21: more trials than it sums only weaken the evidence", () => {
     const few = betaBinomialScore(200, 2_000, 0.05, 40);
     const many = betaBinomialScore(20_000, 200_000, 0.05, 40);
     expect(many).toBeLessThanOrEqual(few + 1e-9);

@@ -24,12 +24,12 @@ function reason(type: BodyType, body: Uint8Array, max = 100): string {
 describe("NDJSON", () => {
   const type = "application/x-ndjson";
 
-  it("REC-1: a line is a record; blank lines are none; the last newline may be missing; CRLF is fine", () => {
+  it("DEC-1: a line is a record; blank lines are none; the last newline may be missing; CRLF is fine", () => {
     expect(read(type, utf8('{"a":1}\r\n\n   \n{"b":2}'))).toEqual([{ a: 1 }, { b: 2 }]);
     expect(read(type, new Uint8Array())).toEqual([]);
   });
 
-  it("REC-2: a broken line costs only itself", () => {
+  it("DEC-2: a broken line costs only itself", () => {
     const body = new Uint8Array([...utf8('{"a":1}\n{"a":\n'), 0xff, 0x0a, ...utf8('{"b":2}\n')]);
     expect(read(type, body)).toEqual([
       { a: 1 },
@@ -39,7 +39,7 @@ describe("NDJSON", () => {
     ]);
   });
 
-  it("REC-3: so does one that is too long", () => {
+  it("DEC-3: so does one that is too long", () => {
     const long = `{"a":"${"x".repeat(RECORD_MAX_BYTES)}"}`;
     expect(read(type, utf8(`${long}\n1`))).toEqual([
       `fault: the record is longer than ${RECORD_MAX_BYTES} bytes`,
@@ -47,7 +47,7 @@ describe("NDJSON", () => {
     ]);
   });
 
-  it("REC-4: the limit holds, one more does not", () => {
+  it("DEC-4: the limit holds, one more does not", () => {
     expect(reason(type, utf8("1\n2\n3\n"), 3)).toBe("none");
     expect(reason(type, utf8("1\n2\n3\n4\n"), 3)).toBe("too_many");
   });
@@ -63,7 +63,7 @@ describe("JSON array", () => {
     '[{"a":[1,{"b":"],["}]},"\\"]",null,-1.5e3]\n',
     '["\\\\",{"x":"\\u005d"}]',
     "[[[]],{}]",
-  ])("REC-5: %s is read as JSON.parse reads it", (text) => {
+  ])("DEC-5: %s is read as JSON.parse reads it", (text) => {
     expect(read(type, utf8(text))).toEqual(JSON.parse(text));
   });
 
@@ -83,7 +83,7 @@ describe("JSON array", () => {
     "[tru]",
     "null",
     '[{"a":1}',
-  ])("REC-6: %j is not one", (text) => {
+  ])("DEC-6: %j is not one", (text) => {
     expect(() => JSON.parse(text) as unknown).toSatisfy((parse: () => unknown) => {
       try {
         return !Array.isArray(parse());
@@ -94,16 +94,16 @@ describe("JSON array", () => {
     expect(reason(type, utf8(text))).toBe("undecodable");
   });
 
-  it("REC-6: invalid UTF-8 is not JSON", () => {
+  it("DEC-6: invalid UTF-8 is not JSON", () => {
     expect(reason(type, new Uint8Array([...utf8('["'), 0xff, ...utf8('"]')]))).toBe("undecodable");
   });
 
-  it("REC-4: the limit holds, one more does not", () => {
+  it("DEC-4: the limit holds, one more does not", () => {
     expect(reason(type, utf8("[1,2,3]"), 3)).toBe("none");
     expect(reason(type, utf8("[1,2,3,4]"), 3)).toBe("too_many");
   });
 
-  it("REC-7: a deep body is no stack overflow", () => {
+  it("DEC-7: a deep body is no stack overflow", () => {
     expect(read(type, utf8(`[${"[".repeat(200_000)}${"]".repeat(200_000)}]`))).toEqual([
       `fault: the record is longer than ${RECORD_MAX_BYTES} bytes`,
     ]);
@@ -114,7 +114,7 @@ describe("JSON array", () => {
 describe("msgpack array", () => {
   const type = "application/msgpack";
 
-  it("REC-8: elements of an array; 64-bit times are numbers", () => {
+  it("DEC-8: elements of an array; 64-bit times are numbers", () => {
     const body = [{ timestamp: 1_763_892_000_000, a: "ü" }, { b: [1, 2] }];
     expect(read(type, pack(body))).toEqual(body);
     const u64 = new Uint8Array([0x91, 0xcf, 0, 0, 1, 0x9a, 0xb1, 0x77, 0x51, 0]);
@@ -131,16 +131,16 @@ describe("msgpack array", () => {
     ["text that is not UTF-8", new Uint8Array([0x91, 0xa1, 0xff])],
     ["depth 10,000", new Uint8Array([...new Array(10_000).fill(0x91), 0xc0])],
     ["a length past the end", new Uint8Array([0x91, 0xdd, 0xff, 0xff, 0xff, 0xff])],
-  ])("REC-9: %s is refused whole", (_, body) => {
+  ])("DEC-9: %s is refused whole", (_, body) => {
     expect(reason(type, body)).toBe("undecodable");
   });
 
-  it("REC-4: the limit holds, one more does not, also when the header only claims it", () => {
+  it("DEC-4: the limit holds, one more does not, also when the header only claims it", () => {
     expect(reason(type, pack([1, 2, 3]), 3)).toBe("none");
     expect(reason(type, pack([1, 2, 3, 4]), 3)).toBe("too_many");
   });
 
-  it("REC-10: a key named __proto__ changes no object", () => {
+  it("DEC-10: a key named __proto__ changes no object", () => {
     const body = new Uint8Array([0x91, 0x81, 0xa9, ...utf8("__proto__"), 0x81, 0xa1, 0x78, 0x01]);
     read(type, body);
     expect(({} as { x?: number }).x).toBeUndefined();

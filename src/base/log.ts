@@ -14,10 +14,13 @@ export interface LogFields {
   stored?: number;
 }
 
-export function logWarning(fields: LogFields): void {
-  console.warn(JSON.stringify(fields));
-}
+export type Log = (fields: LogFields) => void;
 
+/** One line on the console, where the platform collects it. */
+export const logWarning: Log = (fields) => console.warn(JSON.stringify(fields));
+
+/** The class of an error, of its cause where it has one; never a message. */
 export function errorClass(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.name : typeof thrown;
+  if (!(thrown instanceof Error)) return typeof thrown;
+  return thrown.cause instanceof Error ? thrown.cause.name : thrown.name;
 }
