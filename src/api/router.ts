@@ -12,8 +12,6 @@ import type { Call, Route, Services } from "./call.ts";
 import { openapiRoute } from "./openapi.ts";
 import { routes } from "./routes.ts";
 
-export type Logger = (fields: { event: string; instance: string; error: string }) => void;
-
 /** Where a matched route and its path values are put; itty-router fills a plain request-like object. */
 interface Matched {
   route: Route;
