@@ -5,12 +5,12 @@
  */
 
 import { logWarning } from "../src/base/log.ts";
-import { IDEMPOTENCY_KEEP_MS, LOG_KEEP_MS } from "../src/config.ts";
+import { FLUSH_MAX_MS, IDEMPOTENCY_KEEP_MS, LOG_KEEP_MS } from "../src/config.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import { COUNTERS, decodeFrame, type Frame, FrameError } from "../src/wire/frame.ts";
-import type { IngestResult } from "../src/wire/ingest.ts";
+import { CallRate, flushAfter, type IngestResult } from "../src/wire/ingest.ts";
 import { emptyTotals, type ShardStore, type Totals } from "./sql/shard-store.ts";
 
 /** The totals that live in the log's frames; the others (`late`, `duplicate`, …) are saved once a minute. */
@@ -27,6 +27,7 @@ export class IngestLog {
   readonly #dropped: LoggedTotals;
   readonly #soft: SoftTotals;
   #savedSoft = "";
+  readonly #calls = new CallRate();
 
   constructor(store: ShardStore, window: Window, evidence: EvidenceRing) {
     this.#store = store;
@@ -92,7 +93,8 @@ export class IngestLog {
       accepted += frame.rows;
     }
     this.#soft.duplicate += duplicate;
-    return { ok: true, accepted, duplicate };
+    const flushAfterMs = flushAfter(this.#calls.note(nowMs), FLUSH_MAX_MS);
+    return { ok: true, accepted, duplicate, flushAfterMs };
   }
 
   /** Forgets logs, ids and keys that are too old to matter, and saves the totals; once a minute is enough. */

@@ -54,6 +54,29 @@ export const IDEMPOTENCY_KEY_MAX_CHARS = 128;
 /** Bodies of settings, tickets, look-ups. */
 export const JSON_BODY_MAX_BYTES = 256 * 1024;
 
+// --- Edge ---------------------------------------------------------------------------------------------------
+/** Oldest observation that an isolate keeps (contract §7, `FLUSH`). */
+export const FLUSH_DEFAULT_MS = 10 * SECOND_MS;
+/** The platform ends `waitUntil` 30 s after the response: the age and one send must fit with room to spare. */
+export const FLUSH_MAX_MS = 20 * SECOND_MS;
+export const EDGE_SEND_TIMEOUT_MS = 5 * SECOND_MS;
+/** An isolate sends at once when it holds this many. */
+export const EDGE_FULL_ROWS = 500;
+/** … and holds at most this many: some 10 MB; what comes on top is counted as lost_at_edge. */
+export const EDGE_MAX_ROWS = 20_000;
+export const EDGE_MAX_INFLIGHT = 64;
+/** Pause after the shard map or the hash key could not be had. */
+export const EDGE_BACK_OFF_MS = 5 * SECOND_MS;
+/** Signals that an isolate remembers for the header and for other Workers. */
+export const SIGNALS_CACHE_MAX = 2_000;
+/** The header is left out when the signals are older (contract §7). */
+export const SIGNALS_HEADER_MAX_AGE_MS = MINUTE_MS;
+/** … and fetched again, behind the response, when they are older than this. */
+export const SIGNALS_REFRESH_MS = 10 * SECOND_MS;
+/** `signals()` never waits longer (contract §3). */
+export const SIGNALS_WAIT_MS = 50;
+export const SIGNALS_MAX_AGE_DEFAULT_MS = 5 * SECOND_MS;
+
 // --- Wire frame --------------------------------------------------------------------------------------------
 export const FRAME_ROWS_MAX = 4_000;
 /** Cap on an encoded frame; also what one log row holds. The platform's limit on a row is 2 MB. */
@@ -108,4 +131,5 @@ relate(MINUTE_MS % SLOT_MS === 0, "a minute must hold whole slots");
 relate(LOG_KEEP_MS >= PAST_MAX_MS + FUTURE_MAX_MS + MINUTE_MS, "the log must outlive the 1h window");
 relate(IDEMPOTENCY_KEEP_MS > LOG_KEEP_MS, "a key must outlive the frame ids that it derives");
 relate(FRAME_BYTES_TARGET < FRAME_BYTES_MAX && FRAME_BYTES_MAX < 2_000_000, "a frame must fit a row");
+relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= 25 * SECOND_MS, "age and a send must fit waitUntil's 30 s");
 relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

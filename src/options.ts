@@ -3,7 +3,15 @@
  * hours later in an alarm. `scripts/serve.ts` calls it before it starts the engine, the Worker at its first request.
  */
 import { parseDuration } from "./base/time.ts";
-import { MINUTE_MS, SECOND_MS, SHARDS_DEFAULT, SHARDS_MAX, TICK_DEFAULT_MS } from "./config.ts";
+import {
+  FLUSH_DEFAULT_MS,
+  FLUSH_MAX_MS,
+  MINUTE_MS,
+  SECOND_MS,
+  SHARDS_DEFAULT,
+  SHARDS_MAX,
+  TICK_DEFAULT_MS,
+} from "./config.ts";
 
 export const SCOPES = ["ingest", "read", "feed", "write", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -33,15 +41,27 @@ export interface Options {
   hashKey: string | undefined;
   jurisdiction: string | undefined;
   region: string | undefined;
+  /** False = everything passes through and no object is touched. */
+  observe: boolean;
+  /** Origin of a local try-out as a reverse proxy; absent = where the request was going anyway. */
+  originUrl: string | undefined;
+  /** A trusted header that carries the JA4 where `request.cf` has none. */
+  ja4Header: string | undefined;
+  /** Age at which an isolate sends what it holds back. */
+  flushMs: number;
+  /** Whether the origin gets the signals of the caller's fingerprint as a header. */
+  signalsHeader: boolean;
+  /** Whether clients without a JA4 get a pseudo fingerprint of their TLS facts. */
+  orTls: boolean;
 }
 
 export type Environment = Record<string, unknown>;
 
 const SITE = /^[a-z0-9-]{1,63}$/;
-const DEFAULT_SITE = "default";
+export const DEFAULT_SITE = "default";
 const JURISDICTIONS = ["eu", "fedramp", "fedramp-high", "us"];
 const REGIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me", "apac-ne", "apac-se"];
-const DEFAULT_API_HOSTS = ["*.workers.dev", "localhost", "127.0.0.1", "[::1]"];
+export const DEFAULT_API_HOSTS = ["*.workers.dev", "localhost", "127.0.0.1", "[::1]"];
 
 export function isSite(text: string): boolean {
   return SITE.test(text);
@@ -49,22 +69,30 @@ export function isSite(text: string): boolean {
 
 /** Reads every setting. Throws an Error of one line that names the wrong one. */
 export function parseOptions(env: Environment): Options {
-  const publicUrl = text(env, "PUBLIC_URL");
-  if (publicUrl !== undefined && !/^https?:\/\/[^/?#\s]+$/.test(publicUrl)) {
-    throw wrong("PUBLIC_URL", "an origin such as https://hellotide.example.com");
-  }
   return {
     sites: sites(env),
     apiHosts: [...DEFAULT_API_HOSTS, ...list(env, "API_HOSTS")],
     shards: shards(env),
-    tickMs: tick(env),
+    tickMs: duration(env, "TICK", TICK_DEFAULT_MS, SECOND_MS, MINUTE_MS),
     tokens: tokens(env),
-    publicUrl,
+    publicUrl: origin(env, "PUBLIC_URL"),
     allowedOrigins: list(env, "ALLOWED_ORIGINS"),
     hashKey: hashKey(env),
     jurisdiction: oneOf(env, "JURISDICTION", JURISDICTIONS),
     region: oneOf(env, "REGION", REGIONS),
+    observe: oneOf(env, "OBSERVE", ["on", "off"]) !== "off",
+    originUrl: origin(env, "ORIGIN_URL"),
+    ja4Header: headerName(env),
+    flushMs: duration(env, "FLUSH", FLUSH_DEFAULT_MS, SECOND_MS, FLUSH_MAX_MS),
+    signalsHeader: oneOf(env, "SIGNALS_HEADER", ["on", "off"]) === "on",
+    orTls: oneOf(env, "FINGERPRINT", ["ja4", "ja4-or-tls"]) === "ja4-or-tls",
   };
+}
+
+/** The site that a host is observed under. */
+export function siteOfHost(hostname: string, sites: ReadonlyMap<string, string[]>): string {
+  for (const [site, hosts] of sites) if (hostMatches(hostname, hosts)) return site;
+  return DEFAULT_SITE;
 }
 
 /** Whether `hostname` is one of `patterns`; `*.example.com` means any name below it. */
@@ -77,8 +105,13 @@ export function hostMatches(hostname: string, patterns: readonly string[]): bool
   );
 }
 
-function wrong(name: string, wanted: string): Error {
-  return new Error(`${name} is wrong: expected ${wanted}`);
+/** A setting that cannot be; the message names it and never holds its value. */
+export class SettingError extends Error {
+  override readonly name = "SettingError";
+}
+
+function wrong(name: string, wanted: string): SettingError {
+  return new SettingError(`${name} is wrong: expected ${wanted}`);
 }
 
 /** A setting as text; unset, empty and `null` (an unset variable of the local engine) are the same. */
@@ -135,12 +168,30 @@ function shards(env: Environment): number {
   return count;
 }
 
-function tick(env: Environment): number {
-  const value = text(env, "TICK");
-  if (value === undefined) return TICK_DEFAULT_MS;
+function duration(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
   const ms = parseDuration(value);
-  if (ms === undefined || ms < SECOND_MS || ms > MINUTE_MS) throw wrong("TICK", "a duration from 1s to 60s");
+  if (ms === undefined || ms < min || ms > max) {
+    throw wrong(name, `a duration from ${min / SECOND_MS}s to ${max / SECOND_MS}s`);
+  }
   return ms;
+}
+
+function origin(env: Environment, name: string): string | undefined {
+  const value = text(env, name)?.replace(/\/$/, "");
+  if (value !== undefined && !/^https?:\/\/[^/?#@\s]+$/.test(value)) {
+    throw wrong(name, "an origin such as https://www.example.com");
+  }
+  return value;
+}
+
+/** A field name of RFC 9110 §5.1. */
+function headerName(env: Environment): string | undefined {
+  const value = text(env, "JA4_HEADER");
+  if (value !== undefined && !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(value))
+    throw wrong("JA4_HEADER", "a header's name");
+  return value;
 }
 
 function tokens(env: Environment): StaticToken[] {

@@ -1,10 +1,140 @@
-/** What the Worker does with a request: the API for its own hosts, every other host passes through untouched. */
+/**
+ * What the Worker does with a request: the API for its own hosts; every other host passes through untouched and is
+ * observed behind the response.
+ */
+
 import type { Services } from "./api/call.ts";
 import { answer } from "./api/router.ts";
-import { hostMatches } from "./options.ts";
+import { shardOf } from "./base/hash.ts";
+import { errorClass, logWarning } from "./base/log.ts";
+import { Problem, problemResponse } from "./base/problem.ts";
+import { SIGNALS_HEADER_MAX_AGE_MS, SIGNALS_REFRESH_MS } from "./config.ts";
+import { type ObservationRecord, readFacts, type SeenRequest } from "./edge/facts.ts";
+import { type ObserverDeps, observe } from "./edge/observer.ts";
+import { ja4Of, outgoing } from "./edge/pass-through.ts";
+import type { SignalsCache } from "./edge/signals-cache.ts";
+import { DEFAULT_API_HOSTS, hostMatches, SettingError, siteOfHost } from "./options.ts";
+import { type FeatureRow, featureRow } from "./signals/features.ts";
+import type { Source } from "./wire/frame.ts";
 
-export async function handleRequest(request: Request, services: Services): Promise<Response> {
+/** What an isolate brings to every request. */
+export interface Isolate extends Services {
+  observer: ObserverDeps;
+  signals: SignalsCache;
+  now(): number;
+}
+
+/** The platform's slice of an execution context. */
+export interface Behind {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+export async function handleRequest(request: Request, isolate: Isolate, behind: Behind): Promise<Response> {
   const { hostname } = new URL(request.url);
-  if (!hostMatches(hostname, services.options.apiHosts)) return fetch(request);
-  return answer(request, services);
+  if (hostMatches(hostname, isolate.options.apiHosts)) return answer(request, isolate);
+  return passThrough(request, siteOfHost(hostname, isolate.options.sites), isolate, behind);
+}
+
+/** With a wrong setting visitors still pass; the API's own hosts are told which one it is. */
+export function misconfigured(request: Request, error: unknown): Response | Promise<Response> {
+  logWarning({ event: "misconfigured", error: errorClass(error) });
+  if (!hostMatches(new URL(request.url).hostname, DEFAULT_API_HOSTS)) return fetch(request);
+  // A setting's error names the setting and what it should be, never its value.
+  const detail = error instanceof SettingError ? error.message : "The settings cannot be read.";
+  return problemResponse(new Problem(500, "misconfigured", detail), "startup");
+}
+
+async function passThrough(
+  request: Request,
+  site: string,
+  isolate: Isolate,
+  behind: Behind,
+): Promise<Response> {
+  const { options } = isolate;
+  const nowMs = isolate.now();
+  const ja4 = options.signalsHeader ? ja4Of(request) : undefined;
+  const known =
+    ja4 === undefined ? undefined : isolate.signals.get(site, ja4, nowMs, SIGNALS_HEADER_MAX_AGE_MS);
+  const signals = known?.row === undefined ? undefined : { row: known.row, ageMs: known.ageMs };
+  const response = await fetch(prepared(request, options, signals));
+  if (options.observe) {
+    behind.waitUntil(observeExchange(request, response, nowMs, site, isolate));
+    if (ja4 !== undefined) behind.waitUntil(refreshSignals(site, ja4, SIGNALS_REFRESH_MS, isolate));
+  }
+  return response;
+}
+
+/** The outgoing request; the visitor's own one if making it fails, since a header is no reason to lose a visitor. */
+function prepared(...parameters: Parameters<typeof outgoing>): Request {
+  try {
+    return outgoing(...parameters);
+  } catch {
+    return parameters[0];
+  }
+}
+
+/** Never rejects, and does nothing before the response has been returned. */
+async function observeExchange(
+  request: SeenRequest,
+  response: Response,
+  nowMs: number,
+  site: string,
+  { options, observer, log }: Isolate,
+): Promise<void> {
+  await Promise.resolve();
+  try {
+    const { ja4Header, orTls } = options;
+    const { record, dropped } = readFacts(request, response, { nowMs, ja4Header, orTls });
+    await observe(site, record, dropped, "edge", observer);
+  } catch (error) {
+    log({ event: "observe_failed", site, error: errorClass(error) });
+  }
+}
+
+/** An observation of another Worker's, by service binding. Never rejects. */
+export function observeRecord(
+  record: ObservationRecord,
+  site: string | undefined,
+  isolate: Isolate,
+): Promise<void> {
+  const host = typeof record?.host === "string" ? record.host : "";
+  const where =
+    site !== undefined && isolate.options.sites.has(site) ? site : siteOfHost(host, isolate.options.sites);
+  return observe(where, record, 0, "binding" satisfies Source, isolate.observer);
+}
+
+/** The feature row of a fingerprint, from memory or within `waitMs`; `undefined` when there is none in time. */
+export async function signalsOf(
+  site: string,
+  ja4: string,
+  maxAgeMs: number,
+  waitMs: number,
+  isolate: Isolate,
+  behind: Behind,
+): Promise<(FeatureRow & { age_ms: number }) | undefined> {
+  const fromMemory = () => {
+    const found = isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
+    return found?.row === undefined ? undefined : { ...found.row, age_ms: found.ageMs };
+  };
+  const held = isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
+  if (held !== undefined) return fromMemory();
+  const refreshed = refreshSignals(site, ja4, maxAgeMs, isolate);
+  // It goes on when the caller has given up, so that the next one finds the row.
+  behind.waitUntil(refreshed);
+  await Promise.race([refreshed, isolate.wait(waitMs)]);
+  return fromMemory();
+}
+
+/** Fetches the row unless it is fresh or on its way already. Never rejects. */
+async function refreshSignals(site: string, ja4: string, maxAgeMs: number, isolate: Isolate): Promise<void> {
+  const { signals, objects, log } = isolate;
+  if (!signals.claim(site, ja4, isolate.now(), maxAgeMs)) return;
+  try {
+    const at = objects.site(site);
+    const map = await at.map();
+    const { found } = await at.shard(map, shardOf(ja4, map.shards, map.epoch)).read([ja4]);
+    signals.set(site, ja4, found[0] === undefined ? undefined : featureRow(found[0]), isolate.now());
+  } catch (error) {
+    log({ event: "signals_failed", site, error: errorClass(error) });
+  }
 }

@@ -1,11 +1,11 @@
 /** Records → rows → one list of frames a shard, with the counts that the answer shows. */
 import type { KeyedHash } from "../base/hash.ts";
-import { shardOf } from "../base/hash.ts";
 import { ERRORS_SHOWN_MAX } from "../config.ts";
-import { FrameBuilder } from "../wire/frame-builder.ts";
+import type { FrameBuilder } from "../wire/frame-builder.ts";
 import { parseObservation } from "../wire/observation.ts";
 import type { RecordResult } from "../wire/records.ts";
 import { toRow } from "./row.ts";
+import { ShardedFrames } from "./sharded.ts";
 import type { UserAgentClassifier } from "./user-agent.ts";
 
 export interface Collected {
@@ -26,13 +26,10 @@ export function collect(
   hash: KeyedHash,
   agents: UserAgentClassifier,
 ): Collected {
+  const frames = new ShardedFrames(map);
   const result: Collected = {
-    accepted: 0,
-    rejected: 0,
-    expired: 0,
-    withoutJa4: 0,
-    errors: [],
-    builders: new Map(),
+    ...{ accepted: 0, rejected: 0, expired: 0, withoutJa4: 0, errors: [] },
+    builders: frames.builders,
   };
   const reject = (index: number, detail: string) => {
     result.rejected++;
@@ -58,20 +55,7 @@ export function collect(
     }
     result.accepted++;
     if (row.ja4 === "") result.withoutJa4++;
-    // Rows without a fingerprint belong to no shard in particular: spread them.
-    const shard = row.ja4 === "" ? index % map.shards : shardOf(row.ja4, map.shards, map.epoch);
-    builderFor(result.builders, shard).add(row);
+    frames.add(row, index);
   }
   return result;
-}
-
-function builderFor(builders: Map<number, FrameBuilder[]>, shard: number): FrameBuilder {
-  const list = builders.get(shard) ?? [];
-  builders.set(shard, list);
-  let last = list[list.length - 1];
-  if (last === undefined || last.isFull()) {
-    last = new FrameBuilder();
-    list.push(last);
-  }
-  return last;
 }

@@ -2,6 +2,42 @@
 import type { FrameFault } from "./frame.ts";
 
 export type IngestResult =
-  | { ok: true; accepted: number; duplicate: number }
+  | {
+      ok: true;
+      accepted: number;
+      duplicate: number;
+      /** How long an edge isolate should collect before its next call, ms; 0 = as it likes. */
+      flushAfterMs: number;
+    }
   /** Permanent: the same bytes will be refused again. What is thrown instead is worth another try. */
   | { ok: false; fault: FrameFault };
+
+/** Calls a second at which a shard starts to slow the edges down: half of what one object does with writes. */
+const CALLS_COMFORTABLE = 100;
+const FLUSH_STEP_MS = 10_000;
+
+/** Calls a second, over the last ten seconds and a part of the ten before. */
+export class CallRate {
+  #slot = 0;
+  #calls = 0;
+  #callsBefore = 0;
+
+  /** Notes a call and answers the rate. */
+  note(nowMs: number): number {
+    const slot = Math.floor(nowMs / FLUSH_STEP_MS);
+    if (slot !== this.#slot) {
+      this.#callsBefore = slot === this.#slot + 1 ? this.#calls : 0;
+      this.#calls = 0;
+      this.#slot = slot;
+    }
+    this.#calls++;
+    const gone = (nowMs % FLUSH_STEP_MS) / FLUSH_STEP_MS;
+    return (this.#calls + this.#callsBefore * (1 - gone)) / (FLUSH_STEP_MS / 1_000);
+  }
+}
+
+/** The pace for a rate of calls: twice the calls, twice the wait, up to `maxMs`. */
+export function flushAfter(callsPerSecond: number, maxMs: number): number {
+  if (callsPerSecond <= CALLS_COMFORTABLE) return 0;
+  return Math.min(maxMs, Math.round((FLUSH_STEP_MS * callsPerSecond) / CALLS_COMFORTABLE));
+}

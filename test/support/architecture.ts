@@ -16,9 +16,9 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "options.ts": ["base"],
   wire: ["base"],
   sketch: ["base"],
-  edge: ["base", "wire"],
   window: ["base", "wire", "sketch"],
   signals: ["base", "wire", "sketch", "window"],
+  edge: ["base", "wire", "signals"],
   detect: ["base", "wire", "window", "signals"],
   thresholds: ["base", "wire", "window", "signals", "detect"],
   feed: ["base", "wire", "detect", "thresholds"],
@@ -39,7 +39,9 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "reading",
   ],
   // The Worker without the platform: what a request's host decides.
-  "worker.ts": ["base", "edge", "api"],
+  "worker.ts": ["base", "wire", "signals", "edge", "api"],
+  // For other people's Workers.
+  "observe.ts": ["edge"],
 };
 
 /** Time and chance are parameters here: a test must be able to replay any moment. */

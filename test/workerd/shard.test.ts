@@ -12,7 +12,7 @@ describe("log and recovery", () => {
   it("LOG-1: an evicted shard comes back with every acknowledged frame, and knows their ids", async () => {
     const stub = shardStub("shop", 0);
     const now = Date.now();
-    expect(await stub.ingest([frame(1, now, 10), frame(2, now - 120_000, 5)], 1)).toEqual({
+    expect(await stub.ingest([frame(1, now, 10), frame(2, now - 120_000, 5)], 1)).toMatchObject({
       ok: true,
       accepted: 15,
       duplicate: 0,
@@ -26,7 +26,7 @@ describe("log and recovery", () => {
     // The control: it is another instance, so what follows was read from disk.
     expect([born, await runInDurableObject(stub, (instance) => "marked" in instance)]).toEqual([true, false]);
     expect(await hourOf(stub)).toMatchObject({ reqs: 15, ips: 10, error_ratio: before?.error_ratio });
-    expect(await stub.ingest([frame(1, now, 10), frame(3, now, 1)], 1)).toEqual({
+    expect(await stub.ingest([frame(1, now, 10), frame(3, now, 1)], 1)).toMatchObject({
       ok: true,
       accepted: 1,
       duplicate: 10,
