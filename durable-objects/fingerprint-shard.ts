@@ -4,9 +4,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
-import { sameBytes } from "../src/base/hash.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
-import { IDEMPOTENCY_LEASE_MS, MINUTE_MS, RANKS_WAIT_MS } from "../src/config.ts";
+import { RANKS_WAIT_MS } from "../src/config.ts";
 import { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
 import { siteOf } from "../src/detect/site-view.ts";
@@ -21,6 +20,7 @@ import { minuteOf } from "../src/window/time.ts";
 import { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
 import { nextTick } from "./alarm.ts";
+import { Claims } from "./claims.ts";
 import type { Env } from "./env.ts";
 import { IngestLog, warnUnreadable } from "./ingest-log.ts";
 import { Outbox } from "./outbox.ts";
@@ -29,18 +29,6 @@ import { ShardStore } from "./sql/shard-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
 import { Watch } from "./watch.ts";
-
-/** First sights are kept apart from the log before the log forgets them (LOG_KEEP_MS), a few minutes early. */
-const BORN_AFTER_MS = 50 * MINUTE_MS;
-const BORN_EVERY_MINUTES = 5;
-
-function bornBefore(window: Window, beforeMs: number): [string, number][] {
-  const { fingerprints } = window;
-  return [...fingerprints.entries()].flatMap(([ja4, id]) => {
-    const firstMs = fingerprints.firstSeenMs(id);
-    return firstMs < beforeMs ? [[ja4, firstMs] as [string, number]] : [];
-  });
-}
 
 export class FingerprintShard extends DurableObject<Env> {
   readonly #options: Options;
@@ -52,13 +40,12 @@ export class FingerprintShard extends DurableObject<Env> {
   readonly #ranks: RanksLink;
   readonly #watch: Watch;
   readonly #outbox: Outbox;
-  /** Keys whose requests run now → end of their lease, ms. */
-  readonly #running = new Map<string, number>();
+  readonly #claims: Claims;
   #settings: ShardSettings;
   #lastIngestMs = 0;
   #nextTickMs: number | undefined;
   #trimmedMinute = 0;
-  #offsets: { version: number; fit: OffsetFit } | undefined;
+  #offsets: { atMs: number; fit: OffsetFit } | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -72,6 +59,7 @@ export class FingerprintShard extends DurableObject<Env> {
       shards: this.#options.shards,
       thresholds: [],
     };
+    this.#claims = new Claims(this.#store);
     this.#log = new IngestLog(this.#store, this.#window, this.#evidence);
     warnUnreadable(site, shard, this.#log.recover(Date.now()));
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
@@ -102,21 +90,11 @@ export class FingerprintShard extends DurableObject<Env> {
 
   /** Claims an Idempotency-Key whose home is this shard. */
   claim(key: string, bodyHash: Uint8Array): ClaimResult {
-    const nowMs = Date.now();
-    const held = this.#store.idempotency(key);
-    if (held !== undefined && !sameBytes(held.bodyHash, bodyHash)) return { state: "other_body" };
-    if (held?.answer !== undefined) return { state: "done", answer: held.answer };
-    if ((this.#running.get(key) ?? 0) > nowMs) return { state: "running" };
-    this.#running.set(key, nowMs + IDEMPOTENCY_LEASE_MS);
-    if (held === undefined) this.#store.putIdempotency(key, bodyHash, nowMs);
-    // A repeat judges its observations by the time of the first try, so that it makes the same frames.
-    return { state: "new", firstMs: held?.firstMs ?? nowMs };
+    return this.#claims.claim(key, bodyHash, Date.now());
   }
 
-  /** Ends a claim: with its answer, or without one so that the key can be tried again. */
   settle(key: string, answer: string | undefined): void {
-    this.#running.delete(key);
-    if (answer !== undefined) this.#store.answerIdempotency(key, answer);
+    this.#claims.settle(key, answer);
   }
 
   noteDuplicate(count: number): void {
@@ -211,8 +189,7 @@ export class FingerprintShard extends DurableObject<Env> {
       this.#store.meta.set("first_data_ms", firstDataMs);
     }
     this.#log.trim(nowMs);
-    if (this.#trimmedMinute % BORN_EVERY_MINUTES === 0)
-      this.#store.setBorn(bornBefore(this.#window, nowMs - BORN_AFTER_MS));
+    this.#claims.expire(nowMs);
   }
 
   #advance(): number {
@@ -227,9 +204,11 @@ export class FingerprintShard extends DurableObject<Env> {
   }
 
   #offsetsNow(): OffsetFit {
-    if (this.#offsets?.version !== this.#window.version) {
+    const nowMs = this.#window.nowMs;
+    // A fit over all fingerprints costs tens of milliseconds and changes slowly: once a tick is enough.
+    if (this.#offsets === undefined || nowMs - this.#offsets.atMs >= this.#options.tickMs) {
       const fit = fitOffsets(siteOf(this.#window, this.#firstDataMs()).subjects());
-      this.#offsets = { version: this.#window.version, fit };
+      this.#offsets = { atMs: nowMs, fit };
     }
     return this.#offsets.fit;
   }

@@ -5,7 +5,7 @@
  */
 
 import { logWarning } from "../src/base/log.ts";
-import { FLUSH_MAX_MS, IDEMPOTENCY_KEEP_MS, LOG_KEEP_MS } from "../src/config.ts";
+import { FLUSH_MAX_MS, LOG_KEEP_MS, MINUTE_MS } from "../src/config.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
@@ -16,6 +16,18 @@ import { emptyTotals, type ShardStore, type Totals } from "./sql/shard-store.ts"
 /** The totals that live in the log's frames; the others (`late`, `duplicate`, …) are saved once a minute. */
 type LoggedTotals = Pick<Totals, "accepted" | "counters" | "sources">;
 type SoftTotals = Pick<Totals, "duplicate" | "late" | "shed" | "overflow" | "suppressed">;
+
+/** First sights are kept apart from the log before the log forgets them (LOG_KEEP_MS), a few minutes early. */
+const BORN_AFTER_MS = 50 * MINUTE_MS;
+const BORN_EVERY_MINUTES = 5;
+
+function bornBefore(window: Window, beforeMs: number): [string, number][] {
+  const { fingerprints } = window;
+  return [...fingerprints.entries()].flatMap(([ja4, id]) => {
+    const firstMs = fingerprints.firstSeenMs(id);
+    return firstMs < beforeMs ? [[ja4, firstMs] as [string, number]] : [];
+  });
+}
 
 export class IngestLog {
   readonly #store: ShardStore;
@@ -97,7 +109,7 @@ export class IngestLog {
     return { ok: true, accepted, duplicate, flushAfterMs };
   }
 
-  /** Forgets logs, ids and keys that are too old to matter, and saves the totals; once a minute is enough. */
+  /** Forgets logs and ids that are too old to matter, and saves the totals; once a minute is enough. */
   trim(nowMs: number): void {
     const first = minuteOf(nowMs - LOG_KEEP_MS);
     for (const [minute, totals] of this.#perMinute) {
@@ -107,7 +119,9 @@ export class IngestLog {
     }
     this.#store.dropLogs(first, { ...emptyTotals(), ...this.#dropped });
     for (const [id, minute] of this.#ids) if (minute < first) this.#ids.delete(id);
-    this.#store.expireIdempotency(nowMs - IDEMPOTENCY_KEEP_MS);
+    if (minuteOf(nowMs) % BORN_EVERY_MINUTES === 0) {
+      this.#store.setBorn(bornBefore(this.#window, nowMs - BORN_AFTER_MS));
+    }
     const soft = JSON.stringify(this.#softNow());
     if (soft !== this.#savedSoft) this.#store.meta.set("soft_totals", JSON.parse(soft));
     this.#savedSoft = soft;

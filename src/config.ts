@@ -62,7 +62,7 @@ export const FLUSH_MAX_MS = 20 * SECOND_MS;
 export const EDGE_SEND_TIMEOUT_MS = 5 * SECOND_MS;
 /** An isolate sends at once when it holds this many. */
 export const EDGE_FULL_ROWS = 500;
-/** … and holds at most this many: some 10 MB; what comes on top is counted as lost_at_edge. */
+/** … and holds at most this many; what comes on top is counted as lost_at_edge. */
 export const EDGE_MAX_ROWS = 20_000;
 export const EDGE_MAX_INFLIGHT = 64;
 /** Pause after the shard map or the hash key could not be had. */

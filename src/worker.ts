@@ -16,6 +16,7 @@ import type { SignalsCache } from "./edge/signals-cache.ts";
 import { DEFAULT_API_HOSTS, hostMatches, SettingError, siteOfHost } from "./options.ts";
 import { type FeatureRow, featureRow } from "./signals/features.ts";
 import type { Source } from "./wire/frame.ts";
+import { isJa4 } from "./wire/ja4.ts";
 
 /** What an isolate brings to every request. */
 export interface Isolate extends Services {
@@ -112,6 +113,8 @@ export async function signalsOf(
   isolate: Isolate,
   behind: Behind,
 ): Promise<(FeatureRow & { age_ms: number }) | undefined> {
+  // Names from another Worker: an object must not come to be for a site that does not exist.
+  if (!isolate.options.sites.has(site) || !isJa4(ja4)) return undefined;
   const fromMemory = () => {
     const found = isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
     return found?.row === undefined ? undefined : { ...found.row, age_ms: found.ageMs };

@@ -1,6 +1,6 @@
 /** The shard on the real engine: disk, eviction, alarm. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { CHROME, failure, frame, shardStub } from "./helpers.ts";
 
 async function hourOf(stub: ReturnType<typeof shardStub>, ja4 = CHROME) {
@@ -77,6 +77,34 @@ describe("log and recovery", () => {
     });
     await evictDurableObject(stub);
     expect(await failure(() => stub.summary())).toContain("newer version");
+  });
+});
+
+describe("what outlives the log", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it("LOG-5: first sight and totals are known after the log of that time was dropped; its tables are gone", async () => {
+    const stub = shardStub("default", 0);
+    const start = Math.floor(Date.now() / 600_000) * 600_000;
+    const at = async (minutes: number, id: number) => {
+      vi.setSystemTime(start + minutes * 60_000);
+      await stub.ingest([frame(id, Date.now(), 1)], 1);
+      await runDurableObjectAlarm(stub);
+    };
+    vi.useFakeTimers({ toFake: ["Date"] });
+    for (const [id, minutes] of [0, 30, 55.5, 60.5, 80].entries()) await at(minutes, id);
+    await evictDurableObject(stub);
+    const { found } = await stub.read([CHROME]);
+    expect(found[0]).toMatchObject({
+      first_seen: new Date(start).toISOString(),
+      windows: { "1h": { reqs: 4 } },
+    });
+    expect((await stub.summary()).sinceStart).toMatchObject({ accepted: 5 });
+    const tables = await runInDurableObject(stub, (_, state) =>
+      state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name LIKE 'log_%'").toArray(),
+    );
+    // The control: the first minute's table is gone, so what is known of it was kept elsewhere.
+    expect(tables).toHaveLength(4);
   });
 });
 
