@@ -46,7 +46,7 @@ export class IngestLog {
     this.#window = window;
     this.#evidence = evidence;
     this.#dropped = store.meta.get<Totals>("totals") ?? emptyTotals();
-    this.#soft = store.meta.get<Totals>("soft_totals") ?? emptyTotals();
+    this.#soft = softOf(store.meta.get<SoftTotals>("soft_totals") ?? emptyTotals());
   }
 
   /** Reads the log back into the window after a start. Answers how many frames could not be read. */
@@ -163,6 +163,11 @@ export class IngestLog {
     this.#window.apply(frame, nowMs);
     this.#evidence.add(frame);
   }
+}
+
+/** Those five numbers alone: what the log's frames hold must not be in two places. */
+function softOf({ duplicate, late, shed, overflow, suppressed }: SoftTotals): SoftTotals {
+  return { duplicate, late, shed, overflow, suppressed };
 }
 
 function addTotals(into: LoggedTotals, from: LoggedTotals): void {

@@ -65,6 +65,8 @@ export const EDGE_FULL_ROWS = 500;
 /** … and holds at most this many; what comes on top is counted as lost_at_edge. */
 export const EDGE_MAX_ROWS = 20_000;
 export const EDGE_MAX_INFLIGHT = 64;
+/** Requests that wait for the hash key at once; it is there after the first. */
+export const EDGE_MAX_WAITING = 64;
 /** Pause after the shard map or the hash key could not be had. */
 export const EDGE_BACK_OFF_MS = 5 * SECOND_MS;
 /** Signals that an isolate remembers for the header and for other Workers. */

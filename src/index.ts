@@ -43,8 +43,8 @@ export default class HelloTide extends WorkerEntrypoint<Env> {
     ja4: string,
     options: { site?: string; max_age_ms?: number } = {},
   ): Promise<(FeatureRow & { age_ms: number }) | undefined> {
-    const { site = DEFAULT_SITE, max_age_ms: maxAgeMs = SIGNALS_MAX_AGE_DEFAULT_MS } = options;
     try {
+      const { site = DEFAULT_SITE, max_age_ms: maxAgeMs = SIGNALS_MAX_AGE_DEFAULT_MS } = options;
       return await signalsOf(site, ja4, maxAgeMs, SIGNALS_WAIT_MS, isolateOf(this.env), this.ctx);
     } catch (error) {
       logWarning({ event: "signals_failed", error: errorClass(error) });

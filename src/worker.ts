@@ -39,7 +39,9 @@ export async function handleRequest(request: Request, isolate: Isolate, behind: 
 /** With a wrong setting visitors still pass; the API's own hosts are told which one it is. */
 export function misconfigured(request: Request, error: unknown): Response | Promise<Response> {
   logWarning({ event: "misconfigured", error: errorClass(error) });
-  if (!hostMatches(new URL(request.url).hostname, DEFAULT_API_HOSTS)) return fetch(request);
+  if (!hostMatches(new URL(request.url).hostname, DEFAULT_API_HOSTS)) {
+    return fetch(prepared(request, { originUrl: undefined, signalsHeader: false }, undefined));
+  }
   // A setting's error names the setting and what it should be, never its value.
   const detail = error instanceof SettingError ? error.message : "The settings cannot be read.";
   return problemResponse(new Problem(500, "misconfigured", detail), "startup");
@@ -53,15 +55,15 @@ async function passThrough(
 ): Promise<Response> {
   const { options } = isolate;
   const nowMs = isolate.now();
-  const ja4 = options.signalsHeader ? ja4Of(request) : undefined;
+  const ja4 = options.signalsHeader && options.observe ? ja4Of(request, options) : undefined;
   const known =
     ja4 === undefined ? undefined : isolate.signals.get(site, ja4, nowMs, SIGNALS_HEADER_MAX_AGE_MS);
   const signals = known?.row === undefined ? undefined : { row: known.row, ageMs: known.ageMs };
   const response = await fetch(prepared(request, options, signals));
   if (options.observe) {
     behind.waitUntil(observeExchange(request, response, nowMs, site, isolate));
-    if (ja4 !== undefined) behind.waitUntil(refreshSignals(site, ja4, SIGNALS_REFRESH_MS, isolate));
   }
+  if (ja4 !== undefined) behind.waitUntil(refreshSignals(site, ja4, SIGNALS_REFRESH_MS, isolate));
   return response;
 }
 
@@ -98,6 +100,7 @@ export function observeRecord(
   site: string | undefined,
   isolate: Isolate,
 ): Promise<void> {
+  if (!isolate.options.observe) return Promise.resolve();
   const host = typeof record?.host === "string" ? record.host : "";
   const where =
     site !== undefined && isolate.options.sites.has(site) ? site : siteOfHost(host, isolate.options.sites);
@@ -113,8 +116,9 @@ export async function signalsOf(
   isolate: Isolate,
   behind: Behind,
 ): Promise<(FeatureRow & { age_ms: number }) | undefined> {
-  // Names from another Worker: an object must not come to be for a site that does not exist.
-  if (!isolate.options.sites.has(site) || !isJa4(ja4)) return undefined;
+  // From another Worker, so unchecked: an object must not come to be for a site that does not exist.
+  const { observe: on, sites } = isolate.options;
+  if (!on || typeof ja4 !== "string" || !isJa4(ja4) || !sites.has(site) || !(maxAgeMs >= 0)) return undefined;
   const fromMemory = () => {
     const found = isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
     return found?.row === undefined ? undefined : { ...found.row, age_ms: found.ageMs };

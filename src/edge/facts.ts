@@ -4,6 +4,7 @@
  * Bot Management sends placeholders (score 99, `{}`, false). What is malformed is dropped and counted, never invented.
  * https://developers.cloudflare.com/bots/reference/bot-management-variables/
  */
+import { utf8Length } from "../base/text.ts";
 import { FIELD_MAX_BYTES, RAY_ID_MAX_CHARS } from "../config.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { addressBytes } from "./identity.ts";
@@ -149,9 +150,11 @@ class Taker {
     // Cloudflare's empty list is an empty object.
     else if (isEmptyObject(ids)) this.#record.detection_ids = [];
     else if (!isAbsent(ids)) this.dropped++;
-    const signals = isFields(bot.ja4Signals) ? bot.ja4Signals : bot.jaSignalsParsed;
-    if (isFields(signals)) this.#record.ja4_signals = signals;
-    else if (!isAbsent(signals)) this.dropped++;
+    // Two forms of the same numbers: the second stands in where the first cannot be used.
+    for (const signals of [bot.ja4Signals, bot.jaSignalsParsed]) {
+      if (isFields(signals)) this.#record.ja4_signals ??= signals;
+      else if (!isAbsent(signals)) this.dropped++;
+    }
   }
 }
 
@@ -171,10 +174,6 @@ function isEmptyObject(value: unknown): boolean {
 
 function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === "";
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 /** Host and path of an absolute URL, by hand: a URL object costs more than all other facts together. */

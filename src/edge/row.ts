@@ -38,10 +38,7 @@ export function toRow(observation: Observation, hash: KeyedHash, agents: UserAge
       host: host === undefined ? 0 : hash.text(host),
       asn: asn ?? 0,
     },
-    signals:
-      signals === undefined
-        ? undefined
-        : Float64Array.from(GLOBAL_SIGNALS, (name) => signals[name] ?? Number.NaN),
+    signals: signals === undefined ? undefined : dense(signals),
     path,
     host,
     method: observation.method,
@@ -49,4 +46,11 @@ export function toRow(observation: Observation, hash: KeyedHash, agents: UserAge
     asn,
     rayId: observation.rayId,
   };
+}
+
+/** By a loop: `Float64Array.from` with a function costs several times as much, for every request. */
+function dense(signals: NonNullable<Observation["signals"]>): Float64Array {
+  const values = new Float64Array(GLOBAL_SIGNALS.length);
+  for (let i = 0; i < values.length; i++) values[i] = signals[GLOBAL_SIGNALS[i]!] ?? Number.NaN;
+  return values;
 }

@@ -35,7 +35,8 @@ export class SignalsCache {
   claim(site: string, ja4: string, nowMs: number, maxAgeMs: number): boolean {
     const key = keyOf(site, ja4);
     const entry = this.#entries.get(key) ?? { row: undefined, atMs: 0, fetchingUntilMs: 0 };
-    if (nowMs - entry.atMs <= maxAgeMs || entry.fetchingUntilMs > nowMs) return false;
+    const fresh = entry.atMs !== 0 && nowMs - entry.atMs <= maxAgeMs;
+    if (fresh || entry.fetchingUntilMs > nowMs) return false;
     this.#put(key, { ...entry, fetchingUntilMs: nowMs + FETCH_LEASE_MS });
     return true;
   }

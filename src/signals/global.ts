@@ -18,9 +18,9 @@ export interface GlobalSignals {
  * (ten public samples agree with each other to 0.1 %). Absent when either is, or the quantile is 1.
  */
 export function globalPopulation(values: GlobalSignals["values"]): number | undefined {
-  for (const of of ["reqs", "ips"] as const) {
-    const rank = values[`${of}_rank_1h`];
-    const quantile = values[`${of}_quantile_1h`];
+  for (const ranked of ["reqs", "ips"] as const) {
+    const rank = values[`${ranked}_rank_1h`];
+    const quantile = values[`${ranked}_quantile_1h`];
     if (rank !== undefined && quantile !== undefined && quantile < 1)
       return Math.round(rank / (1 - quantile));
   }

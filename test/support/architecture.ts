@@ -15,6 +15,8 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
   "options.ts": ["base"],
   wire: ["base"],
+  // Made-up traffic with labels, for the demo and for evaluation; no part of the Worker.
+  simulate: ["base", "wire"],
   sketch: ["base"],
   window: ["base", "wire", "sketch"],
   signals: ["base", "wire", "sketch", "window"],
@@ -48,6 +50,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PURE = [
   "base",
   "wire",
+  "simulate",
   "sketch",
   "window",
   "signals",

@@ -1,0 +1,158 @@
+/**
+ * An edge isolate in a world of bad luck, on a clock of its own: shards that fail, refuse, or take a frame and lose the
+ * answer; requests that die wherever they wait. Everything follows from the seed.
+ */
+import { KeyedHash } from "../../src/base/hash.ts";
+import { Batch, type BatchLimits } from "../../src/edge/batch.ts";
+import { type ObserverDeps, observe } from "../../src/edge/observer.ts";
+import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
+import { decodeFrame } from "../../src/wire/frame.ts";
+import type { IngestResult } from "../../src/wire/ingest.ts";
+
+export type Luck = "answers" | "fails" | "hangs" | "answer_lost" | "refuses";
+
+const never = new Promise<never>(() => {});
+const SHARDS = 3;
+
+/** xorshift32. */
+export function randomOf(seed: number): (below: number) => number {
+  let state = seed * 2_654_435_761 || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+/** A request's context: what it awaits goes on only while it lives. */
+interface Context {
+  dead: boolean;
+  done: boolean;
+}
+
+export class EdgeWorld {
+  readonly batch: Batch;
+  nowMs = Date.UTC(2026, 10, 23, 12);
+  /** How the next call to a shard, or for the map, goes. */
+  luck: () => Luck = () => "answers";
+  mapLuck: () => Luck = () => "answers";
+  observed = 0;
+  readonly accepted: number[] = [];
+  lostTold = 0;
+  readonly events: string[] = [];
+  readonly #ids = new Set<string>();
+  readonly #timers: { atMs: number; wake: () => void }[] = [];
+  readonly #contexts: Context[] = [];
+  readonly #agents = new UserAgentClassifier();
+  readonly #hash = new KeyedHash(new Uint8Array(8));
+  #flushes = 0;
+  #mapKnown = false;
+
+  constructor(limits: BatchLimits) {
+    this.batch = new Batch(limits);
+  }
+
+  /** One visitor; its number travels as its network, so that every row can be told apart. */
+  visit(): void {
+    const context: Context = { dead: false, done: false };
+    this.#contexts.push(context);
+    const record = { timestamp: this.nowMs, asn: ++this.observed };
+    void observe("shop", record, 0, "edge", this.#deps(context)).then(() => {
+      context.done = true;
+    });
+  }
+
+  /** The platform ends a request that still runs. */
+  kill(pick: (below: number) => number): void {
+    const alive = this.#contexts.filter(({ dead, done }) => !dead && !done);
+    const chosen = alive[pick(Math.max(1, alive.length))];
+    if (chosen !== undefined) chosen.dead = true;
+  }
+
+  /** Lets the time go by, timer by timer. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.nowMs + ms;
+    for (;;) {
+      // Everything that can go on without a timer has gone on.
+      await new Promise((resolve) => setImmediate(resolve));
+      const next = this.#timers.reduce<number>((first, { atMs }) => Math.min(first, atMs), endMs + 1);
+      if (next > endMs) break;
+      this.nowMs = next;
+      for (let i = this.#timers.length - 1; i >= 0; i--) {
+        if (this.#timers[i]!.atMs <= next) this.#timers.splice(i, 1)[0]!.wake();
+      }
+    }
+    this.nowMs = endMs;
+  }
+
+  /** Rows that the isolate itself still has, and what it would tell as lost. */
+  held(): { rows: number; lost: number } {
+    const taken = this.batch.take();
+    return {
+      rows: taken.reduce((sum, { rows }) => sum + rows.length, 0),
+      lost: taken.reduce((sum, { counters }) => sum + counters.lost_at_edge, 0),
+    };
+  }
+
+  #deps(context: Context): ObserverDeps {
+    const inContext = async <T>(value: Promise<T>): Promise<T> => {
+      try {
+        return await value;
+      } finally {
+        if (context.dead) await never;
+      }
+    };
+    const map = async () => {
+      if (!this.#mapKnown) await this.#answer(this.mapLuck());
+      this.#mapKnown = true;
+      return { epoch: 1, shards: SHARDS };
+    };
+    const ingest = async ([bytes]: Uint8Array[]) => {
+      const luck = this.luck();
+      if (luck === "answers" || luck === "answer_lost") this.#take(bytes!);
+      await this.#answer(luck);
+      const refused: IngestResult = { ok: false, fault: "unknown_version" };
+      return luck === "refuses"
+        ? refused
+        : ({ ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 } as const);
+    };
+    return {
+      batch: this.batch,
+      agents: this.#agents,
+      objects: {
+        hash: async () => this.#hash,
+        site: () => ({
+          map: () => inContext(map()),
+          shard: () => ({ ingest: (payloads) => inContext(ingest(payloads)) }),
+        }),
+      },
+      now: () => this.nowMs,
+      wait: (ms) => inContext(this.#wait(ms)),
+      log: ({ event }) => void this.events.push(event),
+      nextFlushId: () => `edge/test/${++this.#flushes}`,
+    };
+  }
+
+  async #answer(luck: Luck): Promise<void> {
+    await this.#wait(20);
+    if (luck === "hangs" || luck === "answer_lost") await never;
+    if (luck === "fails") throw new Error("the object was reset");
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((wake) => {
+      this.#timers.push({ atMs: this.nowMs + ms, wake });
+    });
+  }
+
+  /** As the shard does: a frame that it has counts nothing, its counters neither. */
+  #take(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    const id = frame.id.join();
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    this.accepted.push(...frame.identities.asn);
+    this.lostTold += frame.counters.lost_at_edge;
+  }
+}
