@@ -11,6 +11,7 @@ import type { GlobalSignals } from "../../src/signals/global.ts";
 import {
   addTally,
   FACTS,
+  NEW_IPS,
   NEW_PATHS,
   NEW_UAS,
   REQS,
@@ -34,15 +35,17 @@ interface Minute {
   reqs: number;
   newUas?: number;
   newPaths?: number;
+  newIps?: number;
   yes?: Partial<Record<Ratio, number>>;
 }
 
 /** A minute's tally: every fact known, `yes` of them yes. */
-function tallyOf({ reqs, newUas = 0, newPaths = 0, yes = {} }: Minute): Tally {
+function tallyOf({ reqs, newUas = 0, newPaths = 0, newIps = 0, yes = {} }: Minute): Tally {
   const tally: Tally = new Uint32Array(TALLY_WIDTH);
   tally[REQS] = reqs;
   tally[NEW_UAS] = newUas;
   tally[NEW_PATHS] = newPaths;
+  tally[NEW_IPS] = newIps;
   for (const [ratio, index] of Object.entries(RATIO_INDEX)) {
     tally[FACTS + 2 * index] = reqs;
     tally[FACTS + 2 * index + 1] = yes[ratio as Ratio] ?? 0;
@@ -377,6 +380,14 @@ describe("divergence", () => {
     }
   });
 
+  it("DET-24: does not raise what is over although the hour still holds it", () => {
+    const world = normal(new World(), 12, 0.4);
+    steady(world, "impostor", 0, NOW - 11, { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 0 } });
+    steady(world, "impostor", NOW - 10, NOW + 1, { reqs: 5, yes: { browser: 5, cache: 2, h2h3: 5 } });
+    world.globals.set("impostor", GLOBAL);
+    expect(raised(tick(world, NOW))).toEqual([]);
+  });
+
   it("DET-11: is neutral where nothing is known, here or worldwide", () => {
     const world = normal(new World(), 12, 0.4);
     steady(world, "unknown", 0, NOW + 1, { reqs: 30, yes: { browser: 0 } });
@@ -452,6 +463,15 @@ describe("user agents, paths, errors", () => {
     expect(raised(tick(thin, NOW))).toEqual([]);
     const always = steady(busy(), "f", 0, NOW + 1, { reqs: 60, newUas: 30 });
     expect(raised(tick(always, NOW))).toEqual([]);
+  });
+
+  it("DET-23: sees agents that rotate behind one address, however often each is used, and not those of an office", () => {
+    const rotating = { reqs: 52, newUas: 13, newIps: 1 };
+    expect(raised(tick(busy().put("f", NOW, rotating), NOW))).toEqual(["ua_rotation f"]);
+    // The same agents from as many addresses are people; without known addresses there is nothing to compare.
+    expect(raised(tick(busy().put("f", NOW, { ...rotating, newIps: 13 }), NOW))).toEqual([]);
+    expect(raised(tick(busy().put("f", NOW, { ...rotating, newIps: 0 }), NOW))).toEqual([]);
+    expect(raised(tick(busy().put("f", NOW, { ...rotating, newUas: 9 }), NOW))).toEqual([]);
   });
 
   it("DET-14: judges a newborn by other newborns: every user agent is new to it", () => {

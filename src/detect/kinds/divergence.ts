@@ -3,6 +3,8 @@
  * rest of the Internet, after this site's own offset is taken out.
  */
 import { HOUR_MS } from "../../config.ts";
+import { FACTS } from "../../window/tally.ts";
+import { RATIO_INDEX } from "../../wire/flags.ts";
 import {
   DIVERGING_RATIOS,
   type Divergence,
@@ -23,6 +25,9 @@ const HOLD_SCORE = 4;
 const ON_DISTANCE = 0.2;
 const HOLD_DISTANCE = 0.15;
 const HOLD_REQS_SHARE = 0.5;
+/** What is raised must show in so many requests of the last minutes, too. */
+const RECENT_MINUTES = 10;
+const RECENT_MIN_REQS = 20;
 /** Ratios that speak up in `because` beside the strongest. */
 const BECAUSE_SCORE = 3;
 
@@ -31,7 +36,7 @@ export const divergence: Kind = {
   warmUpMs: HOUR_MS / 2,
   prepare(site, settings) {
     const fit = fitOffsets(site.subjects());
-    return (subject) => testDivergence(subject, fit, settings);
+    return (subject, minute) => testDivergence(subject, minute, fit, settings);
   },
 };
 
@@ -39,7 +44,12 @@ const RATIO_OF_SIGNAL = new Map<string, DivergingRatio>(
   DIVERGING_RATIOS.map((ratio) => [signalOf(ratio), ratio]),
 );
 
-function testDivergence(subject: Subject, fit: OffsetFit, settings: KindSettings): Verdict | undefined {
+function testDivergence(
+  subject: Subject,
+  minute: number,
+  fit: OffsetFit,
+  settings: KindSettings,
+): Verdict | undefined {
   const least = settings.minReqs * HOLD_REQS_SHARE;
   if (subject.global === undefined) return undefined;
   const found = divergences(subject, fit);
@@ -49,6 +59,7 @@ function testDivergence(subject: Subject, fit: OffsetFit, settings: KindSettings
   const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
   const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
   const enough =
+    isRecent(subject, minute, main) &&
     n >= settings.minReqs &&
     distance(main) >= ON_DISTANCE &&
     shareEffect(main.local, main.expected) >= settings.minEffect;
@@ -75,6 +86,23 @@ function testDivergence(subject: Subject, fit: OffsetFit, settings: KindSettings
       `${main.signal} is ${percent(main.local)} here over ${n} requests where ${percent(main.expected)} is ` +
       `expected (${percent(main.global)} worldwide)`,
   };
+}
+
+/**
+ * Whether the last minutes lean the same way. The hour still holds what is long over, and without this the next ordinary
+ * request after the cooldown would raise it again.
+ */
+function isRecent(subject: Subject, minute: number, { signal, local, expected }: Divergence): boolean {
+  const column = FACTS + 2 * RATIO_INDEX[RATIO_OF_SIGNAL.get(signal) ?? "browser"];
+  let known = 0;
+  let yes = 0;
+  for (let at = minute - RECENT_MINUTES + 1; at <= minute; at++) {
+    known += subject.minute(at)?.[column] ?? 0;
+    yes += subject.minute(at)?.[column + 1] ?? 0;
+  }
+  if (known < RECENT_MIN_REQS) return false;
+  const recent = yes / known;
+  return local > expected ? recent >= expected + HOLD_DISTANCE : recent <= expected - HOLD_DISTANCE;
 }
 
 function ratioOfSignal({ signal }: Divergence): DivergingRatio {
