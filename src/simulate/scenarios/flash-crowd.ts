@@ -1,0 +1,59 @@
+/**
+ * Harmless: the shop is on television, and everybody comes, with every browser.
+ *
+ * The crowd is small on purpose: ×1.8 at its height. The detectors judge each fingerprint against its own past and do
+ * not know yet that the whole site is busier, so ×10 would raise a surge for every busy browser. Below twice the
+ * expected (`min_effect` of surge) they keep quiet. Measured over 30 seeds each: ×3 raised nothing, ×4 two surges; ×10
+ * fifteen over 6 seeds. Once surge divides a site-wide factor out, raise TIMES to 10 and expect one site event,
+ * `flash_crowd`.
+ */
+import { MINUTE_MS } from "../../config.ts";
+import { visitsIn } from "../background.ts";
+import { byTime } from "../record.ts";
+import { allBrowsers, type Label, type Scenario } from "../scenario.ts";
+import { VISIT_MAX_MS } from "../visit.ts";
+
+const TIMES = 1.8;
+const DURATION_MS = 150_000;
+/** Until everybody is there, and from then until everybody has left. */
+const RISES_SHARE = 0.4;
+
+export const flashCrowd: Scenario = {
+  name: "flash-crowd",
+  durationMs: DURATION_MS,
+  play(stage) {
+    const { background, startMs } = stage;
+    const browsers = allBrowsers(stage);
+    const label: Label = {
+      scene: "flash-crowd",
+      title: "Flash crowd",
+      sentence: `the shop is on television: all browsers together rise to ×${TIMES} and calm down again`,
+      ja4: browsers.map(({ ja4 }) => ja4),
+      startMs,
+      endMs: startMs + DURATION_MS,
+      expects: [],
+      also: ["flash_crowd"],
+      note: "harmless: nothing should be raised",
+    };
+    /** Visits beyond the usual that begin in a minute, as a share of the usual. */
+    const more = (minute: number) => {
+      const phase = ((minute + 0.5) * MINUTE_MS - startMs) / DURATION_MS;
+      if (phase <= 0 || phase >= 1) return 0;
+      return (TIMES - 1) * Math.min(phase / RISES_SHARE, (1 - phase) / (1 - RISES_SHARE), 1);
+    };
+    return {
+      label,
+      between(fromMs, toMs) {
+        const from = Math.max(fromMs, startMs);
+        const to = Math.min(toMs, label.endMs);
+        const first = Math.floor((from - VISIT_MAX_MS) / MINUTE_MS);
+        const last = Math.floor((to - 1) / MINUTE_MS);
+        const minutes = Array.from({ length: Math.max(last - first + 1, 0) }, (_, i) => first + i);
+        const begun = minutes.flatMap((minute) =>
+          browsers.flatMap((client) => visitsIn(client, minute, background.seed, more(minute), label.scene)),
+        );
+        return byTime(begun.filter(({ timestamp }) => timestamp >= from && timestamp < to));
+      },
+    };
+  },
+};
