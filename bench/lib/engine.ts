@@ -6,8 +6,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { build } from "esbuild";
 import { adopt } from "../../scripts/lib/bench/processes.ts";
+import { bundleWorker } from "../../scripts/lib/bundle.ts";
 import { Failure } from "../../scripts/lib/failure.ts";
 import { ROOT } from "../../scripts/lib/paths.ts";
 import type { SettingTexts } from "../../scripts/lib/settings.ts";
@@ -31,18 +31,7 @@ export class Workshop {
     cpSync(join(ROOT, "scripts", "workerd"), join(this.#dir, name, "scripts", "workerd"), {
       recursive: true,
     });
-    await build({
-      entryPoints: [join(ROOT, entry)],
-      outfile: join(this.#dir, name, "dist", "worker.js"),
-      absWorkingDir: ROOT,
-      bundle: true,
-      format: "esm",
-      target: "es2024",
-      conditions: ["workerd", "worker", "browser"],
-      external: ["cloudflare:*", "node:*"],
-      keepNames: true,
-      logLevel: "silent",
-    });
+    await bundleWorker(join(ROOT, entry), join(this.#dir, name, "dist", "worker.js"));
   }
 
   /** A fresh engine with a fresh disk. */

@@ -1,6 +1,6 @@
 /** Bundles the Worker for raw workerd: one ES module, platform modules left to the engine. */
 import { mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { errorText, Failure } from "./failure.ts";
 import { ROOT } from "./paths.ts";
@@ -12,9 +12,9 @@ const BUNDLE_FILE = join(ROOT, "dist", "worker.js");
  * Written beside the target and renamed, so that a server starting at the same time reads
  * either the old bundle or the new one, never half a file.
  */
-export async function bundleWorker(entry = join(ROOT, "src", "index.ts")): Promise<void> {
-  const temporary = `${BUNDLE_FILE}.${process.pid}.tmp`;
-  await mkdir(join(ROOT, "dist"), { recursive: true });
+export async function bundleWorker(entry = join(ROOT, "src", "index.ts"), file = BUNDLE_FILE): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await mkdir(dirname(file), { recursive: true });
   try {
     await build({
       entryPoints: [entry],
@@ -29,7 +29,7 @@ export async function bundleWorker(entry = join(ROOT, "src", "index.ts")): Promi
       keepNames: true,
       logLevel: "silent",
     });
-    await rename(temporary, BUNDLE_FILE);
+    await rename(temporary, file);
   } catch (error) {
     throw new Failure(`the Worker could not be bundled: ${errorText(error)}`);
   } finally {
