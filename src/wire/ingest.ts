@@ -12,7 +12,7 @@ export type IngestResult =
   /** Permanent: the same bytes will be refused again. What is thrown instead is worth another try. */
   | { ok: false; fault: FrameFault };
 
-/** Calls a second at which a shard starts to slow the edges down: half of what one object does with writes. */
+/** Calls a second at which a shard starts to slow the edges down: half of the least that Cloudflare's guide gives an object that writes. */
 const CALLS_COMFORTABLE = 100;
 const FLUSH_STEP_MS = 10_000;
 
