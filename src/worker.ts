@@ -9,9 +9,9 @@ import { shardOf } from "./base/hash.ts";
 import { errorClass, logWarning } from "./base/log.ts";
 import { Problem, problemResponse } from "./base/problem.ts";
 import { SIGNALS_HEADER_MAX_AGE_MS, SIGNALS_REFRESH_MS } from "./config.ts";
-import { type ObservationRecord, readFacts, type SeenRequest } from "./edge/facts.ts";
+import { type ObservationRecord, readFacts, readFingerprint, type SeenRequest } from "./edge/facts.ts";
 import { type ObserverDeps, observe } from "./edge/observer.ts";
-import { ja4Of, outgoing } from "./edge/pass-through.ts";
+import { outgoing } from "./edge/pass-through.ts";
 import type { SignalsCache } from "./edge/signals-cache.ts";
 import { DEFAULT_API_HOSTS, hostMatches, SettingError, siteOfHost } from "./options.ts";
 import { type FeatureRow, featureRow } from "./signals/features.ts";
@@ -55,7 +55,7 @@ async function passThrough(
 ): Promise<Response> {
   const { options } = isolate;
   const nowMs = isolate.now();
-  const ja4 = options.signalsHeader && options.observe ? ja4Of(request, options) : undefined;
+  const ja4 = options.signalsHeader && options.observe ? readFingerprint(request, options).ja4 : undefined;
   const known =
     ja4 === undefined ? undefined : isolate.signals.get(site, ja4, nowMs, SIGNALS_HEADER_MAX_AGE_MS);
   const signals = known?.row === undefined ? undefined : { row: known.row, ageMs: known.ageMs };
@@ -119,17 +119,15 @@ export async function signalsOf(
   // From another Worker, so unchecked: an object must not come to be for a site that does not exist.
   const { observe: on, sites } = isolate.options;
   if (!on || typeof ja4 !== "string" || !isJa4(ja4) || !sites.has(site) || !(maxAgeMs >= 0)) return undefined;
-  const fromMemory = () => {
-    const found = isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
-    return found?.row === undefined ? undefined : { ...found.row, age_ms: found.ageMs };
-  };
-  const held = isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
-  if (held !== undefined) return fromMemory();
-  const refreshed = refreshSignals(site, ja4, maxAgeMs, isolate);
-  // It goes on when the caller has given up, so that the next one finds the row.
-  behind.waitUntil(refreshed);
-  await Promise.race([refreshed, isolate.wait(waitMs)]);
-  return fromMemory();
+  const fromMemory = () => isolate.signals.get(site, ja4, isolate.now(), maxAgeMs);
+  if (fromMemory() === undefined) {
+    const refreshed = refreshSignals(site, ja4, maxAgeMs, isolate);
+    // It goes on when the caller has given up, so that the next one finds the row.
+    behind.waitUntil(refreshed);
+    await Promise.race([refreshed, isolate.wait(waitMs)]);
+  }
+  const found = fromMemory();
+  return found?.row === undefined ? undefined : { ...found.row, age_ms: found.ageMs };
 }
 
 /** Fetches the row unless it is fresh or on its way already. Never rejects. */

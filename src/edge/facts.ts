@@ -71,7 +71,6 @@ export function readFacts(
   const record: ObservationRecord = { timestamp: options.nowMs ?? Date.now() };
   const take = new Taker(record);
   const cf = objectOf(request.cf);
-  const bot = objectOf(cf.botManagement);
   const url = urlParts(request.url);
   take.text("method", request.method, FIELD_MAX_BYTES);
   take.text("host", url.host, FIELD_MAX_BYTES);
@@ -83,7 +82,7 @@ export function readFacts(
   take.text("http_protocol", cf.httpProtocol, 16);
   take.integer("status", response.status, 100, 599);
   take.text("cache_status", response.headers.get("cf-cache-status"), 32);
-  take.fingerprint(bot, cf, request, options);
+  take.fingerprint(request, options);
   return { record, dropped: take.dropped };
 }
 
@@ -122,22 +121,12 @@ class Taker {
   }
 
   /** The JA4 and what counts as known only beside one: without Bot Management the rest are placeholders. */
-  fingerprint(bot: Fields, cf: Fields, request: SeenRequest, options: FactsOptions): void {
-    const own = bot.ja4;
-    if (typeof own === "string" && isJa4(own)) {
-      this.#record.ja4 = own;
-      this.#botManagement(bot);
-      return;
-    }
-    if (!isAbsent(own)) this.dropped++;
-    const header = options.ja4Header === undefined ? null : request.headers.get(options.ja4Header);
-    if (header !== null && isJa4(header)) {
-      this.#record.ja4 = header;
-      return;
-    }
-    if (!isAbsent(header)) this.dropped++;
-    const pseudo = options.orTls === true ? pseudoFingerprint(cf) : undefined;
-    if (pseudo !== undefined) this.#record.ja4 = pseudo;
+  fingerprint(request: SeenRequest, options: FactsOptions): void {
+    const { ja4, own, dropped } = readFingerprint(request, options);
+    this.dropped += dropped;
+    if (ja4 === undefined) return;
+    this.#record.ja4 = ja4;
+    if (own) this.#botManagement(objectOf(objectOf(request.cf).botManagement));
   }
 
   #botManagement(bot: Fields): void {
@@ -156,6 +145,29 @@ class Taker {
       else if (!isAbsent(signals)) this.dropped++;
     }
   }
+}
+
+/** Which fingerprint a request is counted under; `own` = Cloudflare's, and Bot Management's facts are known. */
+interface FoundFingerprint {
+  ja4: string | undefined;
+  own: boolean;
+  /** Values that were there and are no JA4. */
+  dropped: number;
+}
+
+/** Cloudflare's JA4, else the trusted header's, else a pseudo fingerprint where that is asked for. */
+export function readFingerprint(
+  request: Pick<SeenRequest, "headers" | "cf">,
+  options: Pick<FactsOptions, "ja4Header" | "orTls">,
+): FoundFingerprint {
+  const cf = objectOf(request.cf);
+  const own = objectOf(cf.botManagement).ja4;
+  if (typeof own === "string" && isJa4(own)) return { ja4: own, own: true, dropped: 0 };
+  let dropped = isAbsent(own) ? 0 : 1;
+  const header = options.ja4Header === undefined ? null : request.headers.get(options.ja4Header);
+  if (header !== null && isJa4(header)) return { ja4: header, own: false, dropped };
+  if (!isAbsent(header)) dropped++;
+  return { ja4: options.orTls === true ? pseudoFingerprint(cf) : undefined, own: false, dropped };
 }
 
 type Fields = Record<string, unknown>;

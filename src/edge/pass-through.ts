@@ -4,18 +4,7 @@
  */
 import type { Options } from "../options.ts";
 import type { FeatureRow } from "../signals/features.ts";
-import { readFacts, type SeenRequest } from "./facts.ts";
 import { SIGNALS_HEADER, signalsHeader } from "./signals-header.ts";
-
-/** The fingerprint that the request is counted under, from where facts take it; `undefined` = none. */
-export function ja4Of(
-  request: SeenRequest,
-  { ja4Header, orTls }: Pick<Options, "ja4Header" | "orTls">,
-): string | undefined {
-  return readFacts(request, NO_RESPONSE, { nowMs: 0, ja4Header, orTls }).record.ja4;
-}
-
-const NO_RESPONSE = { status: 0, headers: new Headers() };
 
 /**
  * The request as it goes to the origin. It is the visitor's own object unless something must change: the caller's copy of
