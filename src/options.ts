@@ -57,14 +57,14 @@ export interface Options {
 
 export type Environment = Record<string, unknown>;
 
-const SITE = /^[a-z0-9-]{1,63}$/;
+export const SITE_FORM = /^[a-z0-9-]{1,63}$/;
 export const DEFAULT_SITE = "default";
 const JURISDICTIONS = ["eu", "fedramp", "fedramp-high", "us"];
 const REGIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me", "apac-ne", "apac-se"];
 export const DEFAULT_API_HOSTS = ["*.workers.dev", "localhost", "127.0.0.1", "[::1]"];
 
 export function isSite(text: string): boolean {
-  return SITE.test(text);
+  return SITE_FORM.test(text);
 }
 
 /** Reads every setting. Throws an Error of one line that names the wrong one. */

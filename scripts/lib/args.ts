@@ -1,7 +1,7 @@
 /** The command line of `serve`: flags, their HELLOTIDE_* twins, defaults, and loopback rules. */
 import { isIP } from "node:net";
-import { parseArgs } from "node:util";
-import { errorText, Failure } from "./failure.ts";
+import { Failure } from "./failure.ts";
+import { parseFlags } from "./flags.ts";
 
 export interface ServeArgs {
   readonly host: string;
@@ -57,7 +57,7 @@ const TOKEN_FORM = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /** `"help"` when the user asked for the usage text. */
 export function readServeArgs(argv: readonly string[], environment: Environment): ServeArgs | "help" {
-  const flags = readFlags(argv);
+  const flags = parseFlags(argv, OPTIONS, false).values;
   if (flags.help === true) return "help";
   // An empty variable counts as unset, as a compose file writes it.
   const pick = (flag: string | undefined, name: string) => flag ?? (environment[name] || undefined);
@@ -87,16 +87,6 @@ export function readServeArgs(argv: readonly string[], environment: Environment)
     sites: sites === undefined ? undefined : splitList(sites),
     testCf,
   };
-}
-
-function readFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    // Node adds advice about `--` in further sentences; the first one names the flag.
-    const [first = ""] = errorText(error).split(/\.\s|\n/);
-    throw new Failure(`${first} (--help lists the flags)`, 2);
-  }
 }
 
 function readPort(text: string): number {

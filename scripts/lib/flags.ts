@@ -1,5 +1,6 @@
 /** What the client commands (`replay`, `tail`) share: flags, and how they reach a site of a server. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { isSite } from "../../src/options.ts";
 import type { Environment } from "./args.ts";
 import { errorText, Failure } from "./failure.ts";
 
@@ -26,7 +27,6 @@ export const CONNECTION_USAGE = `  --url URL           the server; http://127.0.
 
 const URL_DEFAULT = "http://127.0.0.1:8787";
 const SITE_DEFAULT = "default";
-const SITE_FORM = /^[a-z0-9-]{1,63}$/;
 /** Anything else could not be sent in a header. */
 const TOKEN_FORM = /^[\x21-\x7e]+$/;
 
@@ -57,7 +57,7 @@ export function readConnection(
   if (token === undefined) throw new Failure("needs an API token: --token or HELLOTIDE_TOKEN", 2);
   if (!TOKEN_FORM.test(token)) throw new Failure("--token: has characters that no header can carry", 2);
   const site = flags.site ?? SITE_DEFAULT;
-  if (!SITE_FORM.test(site)) throw new Failure(`--site: not a site's name: ${site}`, 2);
+  if (!isSite(site)) throw new Failure(`--site: not a site's name: ${site}`, 2);
   return { url: readUrl(flags.url ?? (environment.HELLOTIDE_URL || URL_DEFAULT)), token, site };
 }
 

@@ -34,6 +34,19 @@ export interface Parameter {
   schema: z.ZodMiniType;
 }
 
+/** The documented parameters of a query's schema, one for each member. */
+export function queryParameters<Shape extends Record<string, z.ZodMiniType>>(
+  shape: Shape,
+  descriptions: Record<keyof Shape & string, string>,
+): Parameter[] {
+  return Object.entries(shape).map(([name, schema]) => ({
+    name,
+    in: "query",
+    description: descriptions[name]!,
+    schema,
+  }));
+}
+
 /** A route: what the router runs and what the OpenAPI document says, in one place. */
 export interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";

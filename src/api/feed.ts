@@ -7,11 +7,11 @@ import { rfc3339 } from "../base/time.ts";
 import { TICKET_LIVE_MS } from "../config.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
+import { ja4Glob } from "../schemas/common.ts";
 import { feedTicket } from "../schemas/feed.ts";
 import { EVENT_KINDS, EVENT_TYPES } from "../wire/event.ts";
-import { isJa4Glob } from "../wire/ja4.ts";
 import { unauthorized } from "./auth.ts";
-import { type Call, json, type Route } from "./call.ts";
+import { type Call, json, queryParameters, type Route } from "./call.ts";
 import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
 import { validateQuery } from "./validate.ts";
 
@@ -27,13 +27,13 @@ const feedQuery = z.object({
   since: z.optional(z.string().check(z.refine((text) => parseCursor(text) !== undefined, "not a cursor"))),
   kind: z.optional(namesOf(EVENT_KINDS)),
   type: z.optional(namesOf(EVENT_TYPES)),
-  ja4: z.optional(z.string().check(z.refine(isJa4Glob, "a glob has 1 to 64 letters, digits, `_` and `*`"))),
+  ja4: z.optional(ja4Glob),
   min_score: z.optional(z.coerce.number().check(z.gte(0), z.lte(30))),
   min_severity: z.optional(z.enum(SEVERITIES)),
   silenced: z.optional(z.enum(["true", "false"])),
   ticket: z.optional(z.string()),
 });
-const DESCRIPTIONS: Record<keyof typeof feedQuery.shape, string> = {
+const DESCRIPTIONS = {
   since: "Cursor after which events are wanted; `0` = all that is kept, absent = live.",
   kind: "Kinds, with commas between.",
   type: "Event types, with commas between.",
@@ -52,12 +52,7 @@ export const feedRoutes: Route[] = [
     admits: useTicket,
     operationId: "openFeed",
     summary: "WebSocket of anomalous fingerprints, as CloudEvents.",
-    parameters: Object.entries(feedQuery.shape).map(([name, schema]) => ({
-      name,
-      in: "query",
-      description: DESCRIPTIONS[name as keyof typeof DESCRIPTIONS],
-      schema,
-    })),
+    parameters: queryParameters(feedQuery.shape, DESCRIPTIONS),
     answers: {
       101: { description: "The feed; subprotocols `cloudevents.json` (default) and `cloudevents.msgpack`." },
     },
@@ -118,7 +113,7 @@ async function open({ request, url, at, options }: Call): Promise<Response> {
 }
 
 function subscriptionOf(query: URLSearchParams, protocol: Subprotocol): Subscription {
-  const asked = validateQuery(feedQuery, query, Object.keys(feedQuery.shape));
+  const asked = validateQuery(feedQuery, query);
   const filter: FeedFilter = {
     ...(asked.kind === undefined ? {} : { kinds: asked.kind.split(",") }),
     ...(asked.type === undefined ? {} : { types: asked.type.split(",") }),

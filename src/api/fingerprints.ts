@@ -6,7 +6,7 @@ import { rfc3339 } from "../base/time.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../config.ts";
 import { type ListQuery, mergeLists } from "../reading/list.ts";
 import { mergeSummaries } from "../reading/summary.ts";
-import { windowName } from "../schemas/common.ts";
+import { ja4Glob, windowName } from "../schemas/common.ts";
 import {
   fingerprint,
   fingerprintList,
@@ -15,24 +15,23 @@ import {
   SORTS,
   summary,
 } from "../schemas/reading.ts";
-import { isJa4, isJa4Glob } from "../wire/ja4.ts";
+import { isJa4 } from "../wire/ja4.ts";
 import { readJson } from "./body.ts";
-import { type Call, json, type Route } from "./call.ts";
+import { type Call, json, queryParameters, type Route } from "./call.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./cursor.ts";
 import { gather, partialOf } from "./gather.ts";
 import { validate, validateQuery } from "./validate.ts";
 
 const limit = z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX));
-const glob = z.string().check(z.refine(isJa4Glob, "a glob has 1 to 64 letters, digits, `_` and `*`"));
 const listQuery = z.object({
   sort: z._default(z.enum(SORTS), "reqs"),
   order: z._default(z.enum(["asc", "desc"]), "desc"),
   window: z._default(windowName, "1h"),
-  ja4: z.optional(glob),
+  ja4: z.optional(ja4Glob),
   limit: z._default(limit, LIST_LIMIT_DEFAULT),
   cursor: z.optional(z.string()),
 });
-const DESCRIPTIONS: Record<keyof typeof listQuery.shape, string> = {
+const DESCRIPTIONS = {
   sort: "What to sort by; what is absent comes as the smallest.",
   order: "Direction; fingerprints with equal values come in alphabetical order.",
   window: "The window of the numbers; fingerprints without a request in it are left out.",
@@ -48,12 +47,7 @@ export const fingerprintRoutes: Route[] = [
     scope: "read",
     operationId: "listFingerprints",
     summary: "Fingerprints of the site, sorted, in pages.",
-    parameters: Object.entries(listQuery.shape).map(([name, schema]) => ({
-      name,
-      in: "query",
-      description: DESCRIPTIONS[name as keyof typeof DESCRIPTIONS],
-      schema,
-    })),
+    parameters: queryParameters(listQuery.shape, DESCRIPTIONS),
     answers: { 200: { description: "A page.", schema: fingerprintList } },
     problems: [400, 503],
     handle: list,
@@ -95,7 +89,7 @@ export const fingerprintRoutes: Route[] = [
 ];
 
 async function list({ at, url }: Call): Promise<Response> {
-  const asked = validateQuery(listQuery, url.searchParams, Object.keys(listQuery.shape));
+  const asked = validateQuery(listQuery, url.searchParams);
   const { sort, order, window, ja4, cursor } = asked;
   const madeFor = [sort, order, window, ja4 ?? "*"].join(" ");
   const query: ListQuery = {

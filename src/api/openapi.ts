@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made from the routes and their schemas; nothing of it is written twice. */
 import * as z from "zod/mini";
 import { VERSION } from "../config.ts";
+import { SITE_FORM } from "../options.ts";
 import { components, ja4, problem } from "../schemas/common.ts";
 import "../schemas/feed.ts";
 import type { Route } from "./call.ts";
@@ -8,7 +9,7 @@ import { routes } from "./routes.ts";
 
 type Json = Record<string, unknown>;
 
-const SITE = { type: "string", pattern: "^[a-z0-9-]{1,63}$" };
+const SITE = { type: "string", pattern: SITE_FORM.source };
 const PATH_PARAMETERS: Record<string, { description: string; schema: Json }> = {
   site: { description: "Name of the site.", schema: SITE },
   ja4: { description: "A JA4 fingerprint, or a pseudo fingerprint `x` + 24 hex digits.", schema: plain(ja4) },

@@ -118,7 +118,7 @@ async function activeByThreshold({ at }: Call): Promise<Map<string, string[]>> {
 }
 
 async function list(call: Call): Promise<Response> {
-  const { limit, cursor } = validateQuery(listQuery, call.url.searchParams, ["limit", "cursor"]);
+  const { limit, cursor } = validateQuery(listQuery, call.url.searchParams);
   const [found, active] = await Promise.all([
     call.at.settings().thresholds(cursor ?? "", limit + 1),
     activeByThreshold(call),

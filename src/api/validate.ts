@@ -45,12 +45,8 @@ export function validate<T extends z.ZodMiniType>(schema: T, value: unknown): z.
 }
 
 /** Query parameters by a schema of strings; throws 400 that names the parameter. */
-export function validateQuery<T extends z.ZodMiniType>(
-  schema: T,
-  query: URLSearchParams,
-  names: string[],
-): z.output<T> {
-  const given = names.flatMap((name) => {
+export function validateQuery<T extends z.ZodMiniObject>(schema: T, query: URLSearchParams): z.output<T> {
+  const given = Object.keys(schema.shape).flatMap((name) => {
     const value = query.get(name);
     return value === null || value === "" ? [] : [[name, value] as const];
   });

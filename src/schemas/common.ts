@@ -4,13 +4,15 @@
  */
 import * as z from "zod/mini";
 import { WINDOWS } from "../config.ts";
+import { JA4_FORM, JA4_GLOB_FORM } from "../wire/ja4.ts";
 
 /** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
 export const components = z.registry<{ id: string; description: string }>();
 
-const JA4_PATTERN = /^([tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}|x[0-9a-f]{24})$/;
-
-export const ja4 = z.string().check(z.regex(JA4_PATTERN));
+export const ja4 = z.string().check(z.regex(JA4_FORM));
+export const ja4Glob = z
+  .string()
+  .check(z.regex(JA4_GLOB_FORM, "a glob has 1 to 64 letters, digits, `_` and `*`"));
 export const time = z.iso.datetime({ precision: 3 });
 export const count = z.int().check(z.gte(0));
 export const ratio = z.number().check(z.gte(0), z.lte(1));

@@ -3,11 +3,10 @@ import * as z from "zod/mini";
 import { parseDuration } from "../base/time.ts";
 import { CLEAR_AFTER_DEFAULT_MS, COOLDOWN_DEFAULT_MS } from "../config.ts";
 import { OPERATORS, THRESHOLD_SIGNALS, type Threshold } from "../thresholds/rule.ts";
-import { components, duration, ja4, time, windowName } from "./common.ts";
+import { components, duration, ja4, ja4Glob, time, windowName } from "./common.ts";
 
 const COMPARISONS_MAX = 8;
 export const THRESHOLD_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const globPattern = z.string().check(z.regex(/^[0-9a-zA-Z_*]{1,64}$/));
 
 const comparison = z
   .strictObject({
@@ -27,7 +26,7 @@ export const thresholdInput = z
   .strictObject({
     id: z.optional(z.string().check(z.regex(THRESHOLD_ID))),
     enabled: z._default(z.boolean(), true),
-    ja4: z.optional(z.union([globPattern, z.array(globPattern).check(z.minLength(1), z.maxLength(100))])),
+    ja4: z.optional(z.union([ja4Glob, z.array(ja4Glob).check(z.minLength(1), z.maxLength(100))])),
     severity: z._default(z.enum(["info", "warning", "critical"]), "warning"),
     when,
     for: z._default(duration, "0s"),

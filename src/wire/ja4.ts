@@ -1,20 +1,18 @@
 /** JA4 fingerprints (FoxIO, https://github.com/FoxIO-LLC/ja4) and the pseudo fingerprints that stand in for them. */
 
-const JA4 = /^[tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}$/;
-const PSEUDO = /^x[0-9a-f]{24}$/;
+/** A JA4, or a pseudo fingerprint (`x` + 24 hex digits). */
+export const JA4_FORM =
+  /^([tqd](\d\d|[sd]\d)[di]\d{4}[0-9a-zA-Z]{2}_[0-9a-f]{12}_[0-9a-f]{12}|x[0-9a-f]{24})$/;
+/** A glob over fingerprints that knows `*` only, of what a fingerprint can contain. */
+export const JA4_GLOB_FORM = /^[0-9a-zA-Z_*]{1,64}$/;
 
 export function isJa4(text: string): boolean {
-  return JA4.test(text) || PSEUDO.test(text);
+  return JA4_FORM.test(text);
 }
 
 /** Whether it was made from TLS facts because the zone has no JA4 (no Enterprise plan). */
 export function isPseudo(ja4: string): boolean {
   return ja4.charCodeAt(0) === 120;
-}
-
-/** A glob over fingerprints that knows `*` only, for what a fingerprint can contain. */
-export function isJa4Glob(text: string): boolean {
-  return text.length > 0 && text.length <= 64 && /^[0-9a-zA-Z_*]+$/.test(text);
 }
 
 /** Compiles a glob to a test. `*` matches any run of characters; everything else itself. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { globTest, isJa4, isJa4Glob, isPseudo } from "../../src/wire/ja4.ts";
+import { globTest, isJa4, isPseudo, JA4_GLOB_FORM } from "../../src/wire/ja4.ts";
 
 const CHROME = "t13d1516h2_8daaf6152771_02713d6af862";
 
@@ -57,7 +57,7 @@ describe("globs", () => {
   });
 
   it("GLOB-3: only what a fingerprint can hold, and not too long", () => {
-    expect(["t13d*", "*", "T"].every(isJa4Glob)).toBe(true);
-    expect(["", "t13d?", "[a]*", "a b", "*".repeat(65)].some(isJa4Glob)).toBe(false);
+    expect(["t13d*", "*", "T"].every((text) => JA4_GLOB_FORM.test(text))).toBe(true);
+    expect(["", "t13d?", "[a]*", "a b", "*".repeat(65)].some((text) => JA4_GLOB_FORM.test(text))).toBe(false);
   });
 });
