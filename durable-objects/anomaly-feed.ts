@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "../src/api/objects.ts";
 import { ulid } from "../src/base/random.ts";
+import { utf8Length } from "../src/base/text.ts";
 import { rfc3339 } from "../src/base/time.ts";
 import {
   FEED_CLIENT_ERRORS_MAX,
@@ -97,7 +98,7 @@ export class AnomalyFeed extends DurableObject<Env> {
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    const size = typeof message === "string" ? new TextEncoder().encode(message).length : message.byteLength;
+    const size = typeof message === "string" ? utf8Length(message) : message.byteLength;
     if (size > FEED_CLIENT_FRAME_MAX_BYTES) {
       socket.close(CLOSE_TOO_BIG, "a frame may have 4096 bytes");
       return;

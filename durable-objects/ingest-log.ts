@@ -122,9 +122,10 @@ export class IngestLog {
     if (minuteOf(nowMs) % BORN_EVERY_MINUTES === 0) {
       this.#store.setBorn(bornBefore(this.#window, nowMs - BORN_AFTER_MS));
     }
-    const soft = JSON.stringify(this.#softNow());
-    if (soft !== this.#savedSoft) this.#store.meta.set("soft_totals", JSON.parse(soft));
-    this.#savedSoft = soft;
+    const soft = this.#softNow();
+    const text = JSON.stringify(soft);
+    if (text !== this.#savedSoft) this.#store.meta.set("soft_totals", soft);
+    this.#savedSoft = text;
   }
 
   /** Since the site's first start. */

@@ -11,7 +11,7 @@ export interface Migration {
 
 /** The slice of storage that stores need. */
 export interface Sql {
-  sql: Pick<SqlStorage, "exec" | "databaseSize">;
+  sql: Pick<SqlStorage, "exec">;
   transactionSync<T>(closure: () => T): T;
 }
 

@@ -61,10 +61,6 @@ export class ShardStore {
       .sort((a, b) => a - b);
   }
 
-  get bytes(): number {
-    return this.#storage.sql.databaseSize;
-  }
-
   transaction<T>(closure: () => T): T {
     return this.#storage.transactionSync(closure);
   }

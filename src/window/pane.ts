@@ -12,10 +12,6 @@ export class Pane {
     return this.#rowOf.keys();
   }
 
-  get size(): number {
-    return this.#rowOf.size;
-  }
-
   get bytes(): number {
     // A Map entry of two small integers takes about 40 bytes in V8.
     return this.#table.byteLength + this.#rowOf.size * 40;

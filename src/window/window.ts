@@ -38,6 +38,7 @@ export class Window {
   #firstMinute = 0;
   #firstSlot = 0;
   #nowMs = 0;
+  /** Changes with everything that can change a number. */
   #version = 0;
   #dense: { window: WindowName; version: number; table: Uint32Array }[] = [];
   /** Rows that came too late for the hour. */
@@ -85,11 +86,6 @@ export class Window {
     return this.#minutes.size === 0 && this.#pending.length === 0;
   }
 
-  /** Changes with everything that can change a number; for callers that keep what they derived. */
-  get version(): number {
-    return this.#version;
-  }
-
   get nowMs(): number {
     return this.#nowMs;
   }
@@ -98,9 +94,11 @@ export class Window {
     return this.#minutes.get(minute);
   }
 
-  /** Tally of one fingerprint in a window. */
+  /** Tally of one fingerprint in a window. It may be a view: valid until the window changes. */
   tally(id: number, window: WindowName): Tally {
     if (window === "1h") return this.fingerprints.hour(id);
+    const dense = this.#heldTallies(window);
+    if (dense !== undefined) return dense.subarray(id * TALLY_WIDTH, (id + 1) * TALLY_WIDTH);
     const tally = new Uint32Array(TALLY_WIDTH);
     const from = firstSlot(windowFrom(window, this.#nowMs));
     for (const [slot, pane] of this.#slots) if (slot >= from) pane.addRowTo(id, tally);
@@ -110,8 +108,8 @@ export class Window {
   /** Tallies of all fingerprints in a window: a dense table, row = id. Kept until something changes. */
   tallies(window: WindowName): Uint32Array {
     if (window === "1h") return this.fingerprints.hourTable;
-    const held = this.#dense.find((entry) => entry.window === window && entry.version === this.#version);
-    if (held !== undefined) return held.table;
+    const held = this.#heldTallies(window);
+    if (held !== undefined) return held;
     const table = new Uint32Array(this.fingerprints.idEnd * TALLY_WIDTH);
     const from = firstSlot(windowFrom(window, this.#nowMs));
     for (const [slot, pane] of this.#slots) if (slot >= from) pane.addTo(table);
@@ -152,6 +150,10 @@ export class Window {
     for (const pane of this.#minutes.values()) bytes += pane.bytes;
     for (const pane of this.#slots.values()) bytes += pane.bytes;
     return bytes;
+  }
+
+  #heldTallies(window: WindowName): Uint32Array | undefined {
+    return this.#dense.find((entry) => entry.window === window && entry.version === this.#version)?.table;
   }
 
   #count(frame: Frame, row: number): void {

@@ -50,10 +50,6 @@ export class FrameBuilder {
     { index: number; rows: number; samples: Row[]; signals: Row | undefined }
   >();
 
-  get rows(): number {
-    return this.#rows.length;
-  }
-
   /** Whether the next row should go to another frame. */
   isFull(): boolean {
     return this.#rows.length >= FRAME_ROWS_MAX || this.#bytes >= FRAME_BYTES_TARGET;

@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundleWorker } from "../../scripts/lib/bundle.ts";
 
 export interface TestWorker {
   readonly name: string;
@@ -62,16 +62,7 @@ export async function startWorkerd(workers: readonly TestWorker[], origin: strin
   const dir = mkdtempSync(join(tmpdir(), "hellotide-workerd-"));
   mkdirSync(join(dir, "do"));
   for (const { name, entry } of workers) {
-    await build({
-      ...{
-        entryPoints: [fileURLToPath(entry)],
-        outfile: join(dir, `${name}.js`),
-        bundle: true,
-        format: "esm",
-      },
-      ...{ target: "es2024", external: ["cloudflare:*", "node:*"], keepNames: true, logLevel: "silent" },
-      conditions: ["workerd", "worker", "browser"],
-    });
+    await bundleWorker(fileURLToPath(entry), join(dir, `${name}.js`));
   }
   const sockets = workers.map(
     ({ name }) =>
