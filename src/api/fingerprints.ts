@@ -3,10 +3,9 @@ import * as z from "zod/mini";
 import { shardOf } from "../base/hash.ts";
 import { Problem } from "../base/problem.ts";
 import { rfc3339 } from "../base/time.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../config.ts";
 import { type ListQuery, mergeLists } from "../reading/list.ts";
 import { mergeSummaries } from "../reading/summary.ts";
-import { ja4Glob, windowName } from "../schemas/common.ts";
+import { ja4Glob, pageLimit, windowName } from "../schemas/common.ts";
 import {
   fingerprint,
   fingerprintList,
@@ -22,13 +21,12 @@ import { decodeCursor, encodeCursor, nextLink } from "./cursor.ts";
 import { gather, partialOf } from "./gather.ts";
 import { validate, validateQuery } from "./validate.ts";
 
-const limit = z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX));
 const listQuery = z.object({
   sort: z._default(z.enum(SORTS), "reqs"),
   order: z._default(z.enum(["asc", "desc"]), "desc"),
   window: z._default(windowName, "1h"),
   ja4: z.optional(ja4Glob),
-  limit: z._default(limit, LIST_LIMIT_DEFAULT),
+  limit: pageLimit,
   cursor: z.optional(z.string()),
 });
 const DESCRIPTIONS = {

@@ -3,7 +3,8 @@ import * as z from "zod/mini";
 import { Problem } from "../base/problem.ts";
 import { base64url } from "../base/random.ts";
 import { rfc3339 } from "../base/time.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, THRESHOLDS_MAX } from "../config.ts";
+import { THRESHOLDS_MAX } from "../config.ts";
+import { pageLimit } from "../schemas/common.ts";
 import {
   THRESHOLD_ID,
   type ThresholdInput,
@@ -12,7 +13,7 @@ import {
   thresholdOutput,
 } from "../schemas/threshold.ts";
 import { readJson } from "./body.ts";
-import { type Call, json, type Parameter, type Route } from "./call.ts";
+import { type Call, json, type Parameter, queryParameters, type Route } from "./call.ts";
 import { nextLink } from "./cursor.ts";
 import { gather } from "./gather.ts";
 import type { IfMatch, StoredThreshold } from "./objects.ts";
@@ -26,9 +27,10 @@ const ifMatchParameter: Parameter = {
   schema: z.optional(z.string()),
 };
 const listQuery = z.object({
-  limit: z._default(z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX)), LIST_LIMIT_DEFAULT),
+  limit: pageLimit,
   cursor: z.optional(z.string().check(z.regex(THRESHOLD_ID, "not a cursor of this list"))),
 });
+const DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page before." };
 
 export const thresholdRoutes: Route[] = [
   {
@@ -37,15 +39,7 @@ export const thresholdRoutes: Route[] = [
     scope: "read",
     operationId: "listThresholds",
     summary: "Thresholds by id, each with the fingerprints it is raised for.",
-    parameters: [
-      { name: "limit", in: "query", description: "Rows a page.", schema: listQuery.shape.limit },
-      {
-        name: "cursor",
-        in: "query",
-        description: "`next_cursor` of the page before.",
-        schema: listQuery.shape.cursor,
-      },
-    ],
+    parameters: queryParameters(listQuery.shape, DESCRIPTIONS),
     answers: { 200: { description: "A page.", schema: thresholdList } },
     problems: [400, 503],
     handle: list,
