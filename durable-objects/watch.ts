@@ -35,7 +35,7 @@ export class Watch {
   readonly #random: Random;
   #episodes = new Map<string, Episode>();
   #cleared = new Map<string, Cleared>();
-  readonly #thresholds: ThresholdStates = new Map();
+  #thresholds: ThresholdStates = new Map();
   /** What is on disk, so that only changes are written. */
   #stored = new Map<string, string>();
 
@@ -96,9 +96,8 @@ export class Watch {
       cooldownMs: COOLDOWN_DEFAULT_MS,
       newId,
     });
-    const crossed = evaluateThresholds(thresholds, this.#window, this.#thresholds, nowMs, newId);
-    this.#episodes = found.episodes;
-    this.#cleared = found.cleared;
+    const states: ThresholdStates = new Map(this.#thresholds);
+    const crossed = evaluateThresholds(thresholds, this.#window, states, nowMs, newId);
     const events = [
       ...found.events.map((event) => {
         const { ja4 } = event.episode;
@@ -114,7 +113,7 @@ export class Watch {
         return this.#event(`hellotide.threshold.${type}`, ja4, data);
       }),
     ];
-    this.#save(events);
+    this.#save(events, found.episodes, found.cleared, states);
     return found.suppressed + crossed.suppressed;
   }
 
@@ -134,19 +133,28 @@ export class Watch {
   }
 
   /** Everything that must outlive a restart, by key. A pending threshold is not: its `for` starts again. */
-  #lasting(): Map<string, string> {
+  static #lasting(
+    episodes: ReadonlyMap<string, Episode>,
+    clears: ReadonlyMap<string, Cleared>,
+    thresholds: ThresholdStates,
+  ): Map<string, string> {
     const lasting = new Map<string, string>();
-    for (const [key, episode] of this.#episodes)
-      lasting.set(BUILT_IN + key, JSON.stringify(storable(episode)));
-    for (const [key, cleared] of this.#cleared) lasting.set(CLEARED + key, JSON.stringify(cleared));
-    for (const [key, state] of this.#thresholds) {
+    for (const [key, episode] of episodes) lasting.set(BUILT_IN + key, JSON.stringify(storable(episode)));
+    for (const [key, cleared] of clears) lasting.set(CLEARED + key, JSON.stringify(cleared));
+    for (const [key, state] of thresholds) {
       if (state.phase !== "pending") lasting.set(THRESHOLD + key, JSON.stringify(state));
     }
     return lasting;
   }
 
-  #save(events: readonly string[]): void {
-    const lasting = this.#lasting();
+  /** Disk first: when it fails, the tick has not happened, and the next one says what this one would have said. */
+  #save(
+    events: readonly string[],
+    episodes: Map<string, Episode>,
+    cleared: Map<string, Cleared>,
+    thresholds: ThresholdStates,
+  ): void {
+    const lasting = Watch.#lasting(episodes, cleared, thresholds);
     this.#store.transaction(() => {
       this.#store.pushOutbox(events);
       for (const [key, state] of lasting) {
@@ -155,6 +163,9 @@ export class Watch {
       for (const key of this.#stored.keys()) if (!lasting.has(key)) this.#store.deleteEpisode(key);
     });
     this.#stored = lasting;
+    this.#episodes = episodes;
+    this.#cleared = cleared;
+    this.#thresholds = thresholds;
   }
 
   #load(): void {

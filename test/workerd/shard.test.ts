@@ -1,7 +1,7 @@
 /** The shard on the real engine: disk, eviction, alarm. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { CHROME, failure, frame, shardStub } from "./helpers.ts";
+import { CHROME, failure, feedStub, frame, shardStub } from "./helpers.ts";
 
 async function hourOf(stub: ReturnType<typeof shardStub>, ja4 = CHROME) {
   const { found } = await stub.read([ja4]);
@@ -133,6 +133,53 @@ describe("tick", () => {
     });
     expect(await failure(() => runDurableObjectAlarm(stub))).toContain("disk full");
     expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).not.toBeNull();
+  });
+
+  it("TICK-5: what a failed tick would have raised is raised by the next one, once", async () => {
+    const stub = shardStub("api", 3);
+    const always = {
+      id: "any",
+      enabled: true,
+      ja4: undefined,
+      severity: "info" as const,
+      forMs: 0,
+      cooldownMs: 0,
+    };
+    const when = {
+      mode: "all" as const,
+      comparisons: [{ signal: "reqs" as const, window: "1h" as const, op: ">" as const, value: 0 }],
+    };
+    const rest = {
+      when,
+      clear: { value: undefined, forMs: 0 },
+      minReqs: 0,
+      onMissing: "skip" as const,
+      expiresAtMs: undefined,
+    };
+    await stub.ingest([frame(1, Date.now(), 1)], 4);
+    await stub.applySettings({ revision: 1, shards: 4, thresholds: [] });
+    await runDurableObjectAlarm(stub);
+    await runInDurableObject(stub, (_, state) => {
+      Object.defineProperty(state.storage, "transactionSync", {
+        configurable: true,
+        value: () => {
+          throw new Error("disk full");
+        },
+      });
+    });
+    await stub.applySettings({ revision: 2, shards: 4, thresholds: [{ ...always, ...rest }] });
+    expect(await failure(() => runDurableObjectAlarm(stub))).toContain("disk full");
+    expect(await stub.activeThresholds()).toEqual({});
+    await runInDurableObject(
+      stub,
+      (_, state) => void Reflect.deleteProperty(state.storage, "transactionSync"),
+    );
+    for (let i = 0; i < 2; i++) await runDurableObjectAlarm(stub);
+    expect(await stub.activeThresholds()).toEqual({ any: [CHROME] });
+    const raised = await runInDurableObject(feedStub("api"), (_, state) =>
+      state.storage.sql.exec("SELECT sequence FROM events").toArray(),
+    );
+    expect(raised).toHaveLength(1);
   });
 
   it("TICK-3: an idempotency claim is running until it is settled, and remembered after an eviction", async () => {
