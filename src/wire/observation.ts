@@ -171,9 +171,10 @@ function globalSignals(value: unknown): Observation["signals"] | FieldFault {
   let found = false;
   for (const source of [groups, groups.ratios, groups.ranks, groups.quantiles]) {
     if (typeof source !== "object" || source === null) continue;
-    for (const name of GLOBAL_SIGNALS) {
+    for (let i = 0; i < GLOBAL_SIGNALS.length; i++) {
+      const name = GLOBAL_SIGNALS[i]!;
       const signal = (source as Record<string, unknown>)[name];
-      if (typeof signal !== "number" || !isSignalValue(name, signal)) continue;
+      if (typeof signal !== "number" || !isSignalValue(i, signal)) continue;
       signals[name] = signal;
       found = true;
     }

@@ -18,8 +18,21 @@ export const GLOBAL_SIGNALS = [
 ] as const;
 export type GlobalSignalName = (typeof GLOBAL_SIGNALS)[number];
 
-/** Whether a number can be that signal: ratios and quantiles lie in 0–1, ranks start at 1. */
-export function isSignalValue(name: GlobalSignalName, value: number): boolean {
-  if (!Number.isFinite(value)) return false;
-  return name.includes("_rank_") ? value >= 1 : value >= 0 && value <= 1;
+/** Ratios and quantiles lie in 0–1, ranks start at 1. By index. */
+const LEAST = Float64Array.from(GLOBAL_SIGNALS, (name) => (name.includes("_rank_") ? 1 : 0));
+const MOST = Float64Array.from(GLOBAL_SIGNALS, (name) => (name.includes("_rank_") ? Number.MAX_VALUE : 1));
+
+/** Whether a number can be the signal at `index` of GLOBAL_SIGNALS. NaN cannot. */
+export function isSignalValue(index: number, value: number): boolean {
+  return value >= LEAST[index]! && value <= MOST[index]!;
+}
+
+/** Whether `values[at …]` are signals in the dense form, NaN for an absent one. */
+export function areSignals(values: Float64Array, at: number): boolean {
+  for (let i = 0; i < GLOBAL_SIGNALS.length; i++) {
+    const value = values[at + i]!;
+    // Both are false for NaN.
+    if (value < LEAST[i]! || value > MOST[i]!) return false;
+  }
+  return true;
 }

@@ -3,6 +3,7 @@
  * frame that keeps all promises, or a refusal with a fixed code. 100,000 by default; `FRAMES=1000000 npx vitest run
  * --project pure test/hostile/frames.test.ts` for the whole million.
  */
+import { isDeepStrictEqual } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
@@ -27,7 +28,7 @@ const FRAMES = Number(process.env.FRAMES ?? 100_000);
 const SEED = 20_261_123;
 const FAULTS = ["too_large", "not_msgpack", "unknown_version", "malformed"];
 /** What a process may hold more at the end: what the engine itself keeps of code and of its heap's slack, not of frames. */
-const GROWTH_MAX_BYTES = 2 * 1024 * 1024;
+const GROWTH_MAX_BYTES = 4 * 1024 * 1024;
 
 /** Frames with nothing in them, with everything, with many rows; in both versions. */
 function originals(): Uint8Array[] {
@@ -129,9 +130,10 @@ describe(`${FRAMES} malformed frames, seed ${SEED}`, () => {
         if (broken.length > 0) expect(broken, named(i, bytes)).toEqual([]);
         // What is accepted goes on: to the log and back, and to a shard of earlier code.
         if (++again % 16 !== 0) continue;
-        expect(decodeFrame(encodeFrame(frame)), named(i, bytes)).toEqual(frame);
-        const { samples: _, ...counted } = decodeFrame(downgradeFrame(bytes));
-        expect({ ...frame, ...counted }, named(i, bytes)).toEqual(frame);
+        const { samples, ...counted } = decodeFrame(downgradeFrame(bytes));
+        const same = isDeepStrictEqual(decodeFrame(encodeFrame(frame)), frame);
+        if (!same || !isDeepStrictEqual({ ...frame, ...counted }, frame)) expect.fail(named(i, bytes));
+        if (samples.length > FRAME_SAMPLES_BYTES_MAX) expect.fail(named(i, bytes));
       }
     };
     // The first part warms up: code is compiled, pools are filled.

@@ -128,7 +128,8 @@ const noise: Mutation = (_, draw) => {
 /** With the members of a map as they are meant to be, and one of them something else. */
 function onMap(change: (map: Record<string, unknown>, name: string, draw: Draw) => void): Mutation {
   return (bytes, draw) => {
-    const map = unpack(bytes) as Record<string, unknown>;
+    // A copy: the columns are views on what was unpacked, and what is valid must stay so.
+    const map = unpack(bytes.slice()) as Record<string, unknown>;
     const names = Object.keys(map);
     change(map, names[draw.int(names.length)]!, draw);
     return pack(map);
