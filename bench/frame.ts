@@ -1,4 +1,7 @@
-/** What a frame costs to make, to read and to send, against other encodings of the same rows and against copying them. */
+/**
+ * What a frame costs to make, to read and to send, against other encodings of the same rows and against copying them.
+ * "v1" is the older form as this code writes and reads it, not the code that it replaced.
+ */
 import type { Benchmark, Figure } from "../scripts/lib/bench/benchmark.ts";
 import { runScript } from "../scripts/lib/bench/processes.ts";
 import type { FrameInput, FrameRun } from "./processes/frame.ts";
