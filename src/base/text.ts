@@ -10,3 +10,8 @@ export function utf8Length(text: string): number {
   }
   return bytes;
 }
+
+/** Whether a text has at most `maxBytes` in UTF-8. A unit takes at most three: a third of the limit is always short enough. */
+export function fitsUtf8(text: string, maxBytes: number): boolean {
+  return text.length * 3 <= maxBytes || (text.length <= maxBytes && utf8Length(text) <= maxBytes);
+}
