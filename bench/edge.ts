@@ -27,28 +27,39 @@ export const edge: Benchmark = {
 };
 
 function inNode({ quick }: Context): Series {
-  const figure = (label: string, metric: keyof EdgeCpuResult, unit: string): Figure => {
-    return { label, metric, unit, variant: "observe", against: "naive" };
-  };
-  const variant = (name: EdgeCpuInput["variant"]) => ({
+  const variant = (name: string, variantName: EdgeCpuInput["variant"], shards: number) => ({
     name,
     run: async () => {
-      const input: EdgeCpuInput = { variant: name, requests: quick ? 5_000 : 200_000 };
-      // All that a stretch allocates stays in the young generation, so that nothing is collected in between.
-      const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"];
-      return { ...(await runScript<EdgeCpuResult>("bench/processes/edge-cpu.ts", input, flags)) };
+      const input: EdgeCpuInput = { variant: variantName, shards, requests: quick ? 5_000 : 100_000 };
+      return { ...(await runScript<EdgeCpuResult>("bench/processes/edge-cpu.ts", input)) };
     },
   });
+  const against = (peer: string, name = "observe"): Figure[] => [
+    { label: "request to frame bytes", metric: "total_ns", unit: "ns", variant: name, against: peer },
+    { label: "  request to held row", metric: "request_ns", unit: "ns", variant: name, against: peer },
+    {
+      label: "  encoding, batches of 500",
+      metric: "encode_ns",
+      unit: "ns a row",
+      variant: name,
+      against: peer,
+    },
+    { label: "allocated a request", metric: "request_bytes", unit: "bytes", variant: name, against: peer },
+    { label: "on the wire a request", metric: "wire_bytes", unit: "bytes", variant: name, against: peer },
+  ];
   return {
     name: "the observer's own work, in Node",
     rounds: 7,
-    variants: [variant("observe"), variant("naive")],
+    variants: [
+      variant("observe", "observe", 1),
+      variant("observe, 4 shards", "observe", 4),
+      variant("read only", "read only", 1),
+      variant("JSON of facts", "JSON of facts", 1),
+    ],
     figures: [
-      figure("CPU a request, encoding included", "total_ns", "ns"),
-      figure("  facts to held row", "request_ns", "ns"),
-      figure("  encoding a batch of 500", "encode_ns", "ns a row"),
-      figure("allocated a request", "request_bytes", "bytes"),
-      figure("on the wire a request", "wire_bytes", "bytes"),
+      ...against("read only"),
+      ...against("JSON of facts"),
+      ...against("JSON of facts", "observe, 4 shards"),
     ],
   };
 }

@@ -11,7 +11,7 @@ import { isAbsent, isEmptyObject, isFields, objectOf } from "./fields.ts";
 import { type FingerprintOptions, headerJa4, knownJa4 } from "./fingerprint.ts";
 import { AddressParser } from "./identity.ts";
 import { pseudoFingerprint } from "./pseudo.ts";
-import { type UrlParts, UrlReader } from "./url.ts";
+import { UrlReader } from "./url.ts";
 
 /** The slice of a request that facts are read from; a `Request` has it. */
 export interface SeenRequest {
@@ -41,7 +41,7 @@ export class Exchange {
   readonly address = new AddressParser();
   userAgent: string | undefined;
   /** Host and path; what is longer than a field may be is not used. */
-  url: UrlParts | undefined;
+  readonly url = new UrlReader();
   hostFits = false;
   pathFits = false;
   method: string | undefined;
@@ -57,7 +57,6 @@ export class Exchange {
   rayId: string | undefined;
   /** Fields that were there and could not be used. */
   dropped = 0;
-  readonly #urls = new UrlReader();
 
   /** Reads one exchange, of which `nowMs` is the time; bodies are not touched. Throws only what the platform throws. */
   read(request: SeenRequest, response: SeenResponse, nowMs: number, options: FingerprintOptions): void {
@@ -99,17 +98,12 @@ export class Exchange {
   }
 
   #url(text: string): void {
-    const url = this.#urls.read(text);
-    this.url = url;
-    this.hostFits = url.host !== "";
-    if (this.hostFits && !fitsUtf8(url.host, FIELD_MAX_BYTES)) {
-      this.hostFits = false;
-      this.dropped++;
-    }
-    const pathChars = url.pathTo - url.pathFrom;
-    this.pathFits =
-      pathChars * 3 <= FIELD_MAX_BYTES ||
-      fitsUtf8(url.text.slice(url.pathFrom, url.pathTo), FIELD_MAX_BYTES);
+    const { url } = this;
+    url.read(text);
+    const { host } = url;
+    this.hostFits = host !== "" && fitsUtf8(host, FIELD_MAX_BYTES);
+    if (!this.hostFits && host !== "") this.dropped++;
+    this.pathFits = url.pathChars * 3 <= FIELD_MAX_BYTES || fitsUtf8(url.path, FIELD_MAX_BYTES);
     if (!this.pathFits) this.dropped++;
   }
 

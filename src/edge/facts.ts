@@ -43,10 +43,9 @@ export function facts(
 /** What was read, with a key for everything that is known. */
 export function recordOf(read: Exchange): ObservationRecord {
   const record: ObservationRecord = { timestamp: read.timestampMs };
-  const { url } = read;
   if (read.method !== undefined) record.method = read.method;
-  if (url !== undefined && read.hostFits) record.host = url.host;
-  if (url !== undefined && read.pathFits) record.path = url.path;
+  if (read.hostFits) record.host = read.url.host;
+  if (read.pathFits) record.path = read.url.path;
   if (read.userAgent !== undefined) record.user_agent = read.userAgent;
   if (read.clientIp !== undefined) record.client_ip = read.clientIp;
   if (read.rayId !== undefined) record.ray_id = read.rayId;

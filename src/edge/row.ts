@@ -10,7 +10,7 @@ import { GLOBAL_SIGNALS, readSignals } from "../wire/signal-names.ts";
 import type { Exchange } from "./exchange.ts";
 import { AddressParser } from "./identity.ts";
 import { TextCache } from "./text-cache.ts";
-import type { UrlParts } from "./url.ts";
+import type { UrlReader } from "./url.ts";
 import type { UserAgentClassifier } from "./user-agent.ts";
 
 /**
@@ -33,7 +33,7 @@ class ReusedRow implements Row {
   asn: number | undefined;
   rayId: string | undefined;
   /** The path, or the URL that it is cut out of. */
-  pathSource: string | UrlParts | undefined;
+  pathSource: string | UrlReader | undefined;
 
   get path(): string | undefined {
     const source = this.pathSource;
@@ -65,15 +65,19 @@ export class RowMaker {
     if (read.clientIp !== undefined) this.#ip(read.address, hash);
     this.#agent(read.userAgent, read.verifiedBot, hash);
     const { url } = read;
-    if (url !== undefined && read.pathFits) this.#path(url, url.pathHash(hash));
-    if (url !== undefined && read.hostFits) this.#host(url.host, url.hostHash(hash));
+    if (read.pathFits) this.#path(url, url.pathHash(hash));
+    if (read.hostFits) this.#host(url.host, url.hostHash(hash));
     const detected = read.detectionIds === undefined ? undefined : read.detectionIds.length > 0;
     row.flags |=
       factBits("heuristic", detected) |
       this.#protocolBits(read.httpProtocol) |
       this.#cacheBits(read.cacheStatus);
     this.#shown(read.method, read.status, read.asn, read.rayId);
-    if (read.ja4 !== undefined && read.ja4Signals !== undefined && readSignals(read.ja4Signals, this.#signals))
+    if (
+      read.ja4 !== undefined &&
+      read.ja4Signals !== undefined &&
+      readSignals(read.ja4Signals, this.#signals)
+    )
       this.#withSignals();
     return row;
   }
@@ -136,7 +140,7 @@ export class RowMaker {
     row.uaHash = agent.hash;
   }
 
-  #path(source: string | UrlParts, hash: number): void {
+  #path(source: string | UrlReader, hash: number): void {
     const row = this.#row;
     row.flags |= HAS_PATH;
     row.pathSource = source;

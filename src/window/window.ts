@@ -11,6 +11,8 @@
 import type { WindowName } from "../config.ts";
 import { HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA } from "../wire/flags.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
+import { KEY_WORDS, unpackKey } from "../wire/key.ts";
+import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
 import { FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
 import { Pane } from "./pane.ts";
 import {
@@ -165,7 +167,7 @@ export class Window {
     }
     if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
     const flags = frame.flags[row]!;
-    const id = this.fingerprints.intern(frame.fps[frame.fp[row]!]!, ms);
+    const id = this.fingerprints.intern(unpackKey(frame.keys, frame.fp[row]! * KEY_WORDS), ms);
     const slot = slotOf(ms);
     paneAt(this.#minutes, minute).count(id, flags);
     if (slot >= this.#firstSlot) paneAt(this.#slots, slot).count(id, flags);
@@ -222,9 +224,14 @@ export class Window {
   }
 
   #takeSignals(frame: Frame): void {
-    for (const { fp, seenAtMs, values } of frame.signals) {
-      const id = seenAtMs > this.#nowMs ? undefined : this.fingerprints.id(frame.fps[fp]!);
-      if (id !== undefined) this.fingerprints.setSignals(id, { seenAtMs, values });
+    const { fp, seenAtMs, values } = frame.signals;
+    for (let i = 0; i < fp.length; i++) {
+      const ms = seenAtMs[i]!;
+      const ja4 = unpackKey(frame.keys, fp[i]! * KEY_WORDS);
+      const id = ms > this.#nowMs ? undefined : this.fingerprints.id(ja4);
+      if (id === undefined) continue;
+      const mine = values.slice(i * GLOBAL_SIGNALS.length, (i + 1) * GLOBAL_SIGNALS.length);
+      this.fingerprints.setSignals(id, { seenAtMs: ms, values: mine });
     }
   }
 }

@@ -26,6 +26,11 @@ function isRank(value: unknown): value is number {
   return typeof value === "number" && value >= 1 && value < Number.POSITIVE_INFINITY;
 }
 
+/** Whether a number can be that signal. */
+export function isSignalValue(name: GlobalSignalName, value: number): boolean {
+  return name.includes("_rank_") ? isRank(value) : isShare(value);
+}
+
 /**
  * Reads what Cloudflare says of a fingerprint into `into`, in the order of GLOBAL_SIGNALS, NaN = absent: flat as
  * `ja4Signals` or in the groups of `jaSignalsParsed`. What is no usable number is dropped one by one. Whether there was any.
