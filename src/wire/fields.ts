@@ -36,7 +36,7 @@ export class Fields {
 
   counts(name: string, length: number): number[] {
     const list = this.#list(name, length);
-    for (let i = 0; i < length; i++) asCount(list[i]);
+    for (let i = 0; i < length; i++) list[i] = asCount(list[i]);
     return list as number[];
   }
 
@@ -91,5 +91,6 @@ export class Fields {
 
 function asCount(value: unknown): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new FrameError("malformed");
-  return value as number;
+  // Not −0, which is written again as 0.
+  return (value as number) + 0;
 }

@@ -2,7 +2,7 @@
 import { FRAME_ROWS_MAX } from "../config.ts";
 import { FLAGS_MASK, YES_BITS } from "./flags.ts";
 import { isKey, KEY_WORDS } from "./key.ts";
-import { GLOBAL_SIGNALS, isSignalValue } from "./signal-names.ts";
+import { areSignals, GLOBAL_SIGNALS } from "./signal-names.ts";
 
 export const FRAME_ID_BYTES = 16;
 
@@ -100,10 +100,7 @@ function signalsAreRight({ fp, seenAtMs, values }: FrameSignals, fps: number): b
     // Written so that NaN is refused.
     if (index <= before || index >= fps || !(ms >= 0 && ms <= TIME_MAX_MS)) return false;
     before = index;
-    for (let signal = 0; signal < GLOBAL_SIGNALS.length; signal++) {
-      const value = values[i * GLOBAL_SIGNALS.length + signal]!;
-      if (!Number.isNaN(value) && !isSignalValue(GLOBAL_SIGNALS[signal]!, value)) return false;
-    }
+    if (!areSignals(values, i * GLOBAL_SIGNALS.length)) return false;
   }
   return true;
 }

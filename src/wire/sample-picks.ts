@@ -101,10 +101,10 @@ export class SamplePicks {
         sample.weight = Math.floor(rows / mine) + (i < rows % mine ? 1 : 0);
         sample.status = this.#status[place]!;
         sample.asn = this.#asn[place]!;
-        sample.path = this.#paths[place]!;
-        sample.host = this.#hosts[place]!;
-        sample.method = this.#methods[place]!;
-        sample.ray = this.#rays[place]!;
+        sample.path = clip(this.#paths[place]!, SAMPLE_TEXT_MAX_CHARS);
+        sample.host = clip(this.#hosts[place]!, SAMPLE_TEXT_MAX_CHARS);
+        sample.method = clip(this.#methods[place]!, SAMPLE_TEXT_MAX_CHARS);
+        sample.ray = clip(this.#rays[place]!, RAY_ID_MAX_CHARS);
         writer.add(sample);
       }
     }
@@ -150,10 +150,11 @@ export class SamplePicks {
     this.#ms[place] = row.timestampMs;
     this.#status[place] = row.status ?? 0;
     this.#asn[place] = row.asn ?? -1;
-    this.#paths[place] = clip(row.path, SAMPLE_TEXT_MAX_CHARS);
-    this.#hosts[place] = clip(row.host, SAMPLE_TEXT_MAX_CHARS);
-    this.#methods[place] = clip(row.method, SAMPLE_TEXT_MAX_CHARS);
-    this.#rays[place] = clip(row.rayId, RAY_ID_MAX_CHARS);
+    // Cut to their limits only when they are sent: most of these are replaced, or one too many.
+    this.#paths[place] = row.path ?? "";
+    this.#hosts[place] = row.host ?? "";
+    this.#methods[place] = row.method ?? "";
+    this.#rays[place] = row.rayId ?? "";
     this.#bytes += this.#bytesOf(place);
   }
 
@@ -170,10 +171,10 @@ export class SamplePicks {
 
   #bytesOf(place: number): number {
     const chars =
-      this.#paths[place]!.length +
-      this.#hosts[place]!.length +
-      this.#methods[place]!.length +
-      this.#rays[place]!.length;
+      Math.min(this.#paths[place]!.length, SAMPLE_TEXT_MAX_CHARS) +
+      Math.min(this.#hosts[place]!.length, SAMPLE_TEXT_MAX_CHARS) +
+      Math.min(this.#methods[place]!.length, SAMPLE_TEXT_MAX_CHARS) +
+      Math.min(this.#rays[place]!.length, RAY_ID_MAX_CHARS);
     return SAMPLE_BYTES + UNIT_BYTES * chars;
   }
 
@@ -193,7 +194,6 @@ export class SamplePicks {
 }
 
 /** At most so many units, and no half of a surrogate pair: msgpack would carry it as bytes that are not UTF-8. */
-function clip(text: string | undefined, maxChars: number): string {
-  if (text === undefined) return "";
+function clip(text: string, maxChars: number): string {
   return (text.length > maxChars ? text.slice(0, maxChars) : text).toWellFormed();
 }

@@ -3,11 +3,12 @@
  * and are unpacked only when an anomaly asks for them, so most never are.
  *
  * One msgpack map:
- *   n       samples
- *   cols    at, weight, asn (u32 each), fp, status, path, host, method, ray (u16 each): one column after the other
- *   texts   every text once; a column holds 1 + its place, 0 = no text
+ *   n      samples
+ *   cols   at, weight, asn (u32 each), fp, status, path, host, method, ray (u16 each): one column after the other
+ *   text   the texts of all samples, one after the other, as UTF-8: path, host, method, ray of the first, then of the next
  *
- * The highest bit of `status` says that the ASN is known (0 is one that can be sent).
+ * The text columns hold lengths in UTF-16 units, or SAME where the sample before has the same text. The highest bit of
+ * `status` says that the ASN is known (0 is one that can be sent).
  */
 import {
   FRAME_ROWS_MAX,
@@ -41,13 +42,12 @@ const WORD_COLUMNS = 3;
 const SHORT_COLUMNS = 6;
 const SAMPLE_BYTES = WORD_COLUMNS * 4 + SHORT_COLUMNS * 2;
 const ASN_KNOWN = 0x8000;
-const TEXTS_A_SAMPLE = 4;
-/** Prescan limits: the map, its three keys and values, the texts. */
-const LIMITS = {
-  depth: 2,
-  items: 7 + TEXTS_A_SAMPLE * FRAME_ROWS_MAX,
-  textBytes: 4 * SAMPLE_TEXT_MAX_CHARS,
-};
+const SAME = 0xffff;
+/** Prescan limits: three members, and room for some that this code does not know. */
+const LIMITS = { depth: 2, items: 32, textBytes: 32 };
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Packs samples one by one: the caller may hand over the same object again and again. */
 export class SampleWriter {
@@ -55,8 +55,12 @@ export class SampleWriter {
   readonly #words: Uint32Array;
   readonly #shorts: Uint16Array;
   readonly #cols: Uint8Array;
-  readonly #places = new Map<string, number>();
+  readonly #texts: string[] = [];
   #written = 0;
+  #path = "";
+  #host = "";
+  #method = "";
+  #ray = "";
 
   /** `count`: how many there will be. */
   constructor(count: number) {
@@ -67,6 +71,7 @@ export class SampleWriter {
     this.#cols = new Uint8Array(cols);
   }
 
+  /** Texts must be whole UTF-16: they travel as UTF-8. */
   add({ fp, at, weight, status, asn, path, host, method, ray }: Readonly<FrameSample>): void {
     const n = this.#count;
     const i = this.#written++;
@@ -75,26 +80,25 @@ export class SampleWriter {
     this.#words[2 * n + i] = Math.max(0, asn);
     this.#shorts[i] = fp;
     this.#shorts[n + i] = (status & ~ASN_KNOWN) | (asn < 0 ? 0 : ASN_KNOWN);
-    this.#shorts[2 * n + i] = this.#place(path);
-    this.#shorts[3 * n + i] = this.#place(host);
-    this.#shorts[4 * n + i] = this.#place(method);
-    this.#shorts[5 * n + i] = this.#place(ray);
+    this.#shorts[2 * n + i] = path === this.#path ? SAME : this.#push(path);
+    this.#shorts[3 * n + i] = host === this.#host ? SAME : this.#push(host);
+    this.#shorts[4 * n + i] = method === this.#method ? SAME : this.#push(method);
+    this.#shorts[5 * n + i] = ray === this.#ray ? SAME : this.#push(ray);
+    this.#path = path;
+    this.#host = host;
+    this.#method = method;
+    this.#ray = ray;
   }
 
   /** The packed samples; nothing at all when there are none. */
   bytes(): Uint8Array {
     if (this.#count === 0) return new Uint8Array();
-    return pack({ n: this.#count, cols: this.#cols, texts: [...this.#places.keys()] });
+    return pack({ n: this.#count, cols: this.#cols, text: encoder.encode(this.#texts.join("")) });
   }
 
-  #place(text: string): number {
-    if (text === "") return 0;
-    let place = this.#places.get(text);
-    if (place === undefined) {
-      place = this.#places.size + 1;
-      this.#places.set(text, place);
-    }
-    return place;
+  #push(text: string): number {
+    this.#texts.push(text);
+    return text.length;
   }
 }
 
@@ -108,27 +112,58 @@ export function decodeSamples(bytes: Uint8Array, fps: number): FrameSample[] {
   const cols = fields.copy("cols", 1, n * SAMPLE_BYTES);
   const words = new Uint32Array(cols, 0, n * WORD_COLUMNS);
   const shorts = new Uint16Array(cols, words.byteLength, n * SHORT_COLUMNS);
-  const texts = fields.texts("texts", SAMPLE_TEXT_MAX_CHARS);
-  const text = (place: number, maxChars = SAMPLE_TEXT_MAX_CHARS): string => {
-    const found = place === 0 ? "" : texts[place - 1];
-    if (found === undefined || found.length > maxChars) throw new FrameError("malformed");
-    return found;
-  };
+  const texts = new Texts(fields.bytes("text"));
   const samples: FrameSample[] = [];
+  let [path, host, method, ray] = ["", "", "", ""];
   for (let i = 0; i < n; i++) {
+    const fp = shorts[i]!;
+    if (fp >= fps) throw new FrameError("malformed");
     const status = shorts[n + i]!;
-    if (shorts[i]! >= fps) throw new FrameError("malformed");
+    path = texts.next(shorts[2 * n + i]!, path, SAMPLE_TEXT_MAX_CHARS);
+    host = texts.next(shorts[3 * n + i]!, host, SAMPLE_TEXT_MAX_CHARS);
+    method = texts.next(shorts[4 * n + i]!, method, SAMPLE_TEXT_MAX_CHARS);
+    ray = texts.next(shorts[5 * n + i]!, ray, RAY_ID_MAX_CHARS);
     samples.push({
-      fp: shorts[i]!,
+      fp,
       at: words[i]!,
       weight: words[n + i]!,
       status: status & ~ASN_KNOWN,
       asn: (status & ASN_KNOWN) === 0 ? -1 : words[2 * n + i]!,
-      path: text(shorts[2 * n + i]!),
-      host: text(shorts[3 * n + i]!),
-      method: text(shorts[4 * n + i]!),
-      ray: text(shorts[5 * n + i]!, RAY_ID_MAX_CHARS),
+      path,
+      host,
+      method,
+      ray,
     });
   }
+  if (!texts.atEnd) throw new FrameError("malformed");
   return samples;
+}
+
+/** Texts cut one by one from what they were joined to. */
+class Texts {
+  readonly #all: string;
+  #at = 0;
+
+  constructor(utf8: Uint8Array) {
+    try {
+      this.#all = decoder.decode(utf8);
+    } catch {
+      throw new FrameError("malformed");
+    }
+  }
+
+  get atEnd(): boolean {
+    return this.#at === this.#all.length;
+  }
+
+  next(length: number, before: string, maxChars: number): string {
+    if (length === SAME) return before;
+    const end = this.#at + length;
+    if (length > maxChars || end > this.#all.length) throw new FrameError("malformed");
+    const text = this.#all.slice(this.#at, end);
+    // A cut within a surrogate pair would leave two halves.
+    if (!text.isWellFormed()) throw new FrameError("malformed");
+    this.#at = end;
+    return text;
+  }
 }

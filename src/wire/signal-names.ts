@@ -18,17 +18,23 @@ export const GLOBAL_SIGNALS = [
 ] as const;
 export type GlobalSignalName = (typeof GLOBAL_SIGNALS)[number];
 
-/** Whether a value can be a ratio or a quantile; ranks start at 1. NaN is neither. */
-function isShare(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value <= 1;
-}
-function isRank(value: unknown): value is number {
-  return typeof value === "number" && value >= 1 && value < Number.POSITIVE_INFINITY;
+/** Ratios and quantiles lie in 0–1, ranks start at 1. By index. */
+const LEAST = Float64Array.from(GLOBAL_SIGNALS, (name) => (name.includes("_rank_") ? 1 : 0));
+const MOST = Float64Array.from(GLOBAL_SIGNALS, (name) => (name.includes("_rank_") ? Number.MAX_VALUE : 1));
+
+/** Whether a number can be the signal at `index` of GLOBAL_SIGNALS. NaN cannot. */
+export function isSignalValue(index: number, value: number): boolean {
+  return value >= LEAST[index]! && value <= MOST[index]!;
 }
 
-/** Whether a number can be that signal. */
-export function isSignalValue(name: GlobalSignalName, value: number): boolean {
-  return name.includes("_rank_") ? isRank(value) : isShare(value);
+/** Whether `values[at …]` are signals in the dense form, NaN for an absent one. */
+export function areSignals(values: Float64Array, at: number): boolean {
+  for (let i = 0; i < GLOBAL_SIGNALS.length; i++) {
+    const value = values[at + i]!;
+    // Both are false for NaN.
+    if (value < LEAST[i]! || value > MOST[i]!) return false;
+  }
+  return true;
 }
 
 /**
@@ -36,7 +42,7 @@ export function isSignalValue(name: GlobalSignalName, value: number): boolean {
  * `ja4Signals` or in the groups of `jaSignalsParsed`. What is no usable number is dropped one by one. Whether there was any.
  */
 export function readSignals(value: Readonly<Record<string, unknown>>, into: Float64Array): boolean {
-  into.fill(Number.NaN);
+  for (let i = 0; i < GLOBAL_SIGNALS.length; i++) into[i] = Number.NaN;
   let found = readFlat(value, into);
   const { ratios, ranks, quantiles } = value;
   if (isObject(ratios)) found = readFlat(ratios, into) || found;
@@ -51,31 +57,20 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Name by name, not in a loop: a property read by a name that is known costs a tenth of one by a name from a list. */
 function readFlat(from: Readonly<Record<string, unknown>>, into: Float64Array): boolean {
-  let found = false;
-  let value = from.h2h3_ratio_1h;
-  if (isShare(value)) found = put(into, 0, value);
-  value = from.heuristic_ratio_1h;
-  if (isShare(value)) found = put(into, 1, value);
-  value = from.browser_ratio_1h;
-  if (isShare(value)) found = put(into, 2, value);
-  value = from.cache_ratio_1h;
-  if (isShare(value)) found = put(into, 3, value);
-  value = from.reqs_rank_1h;
-  if (isRank(value)) found = put(into, 4, value);
-  value = from.uas_rank_1h;
-  if (isRank(value)) found = put(into, 5, value);
-  value = from.paths_rank_1h;
-  if (isRank(value)) found = put(into, 6, value);
-  value = from.ips_rank_1h;
-  if (isRank(value)) found = put(into, 7, value);
-  value = from.reqs_quantile_1h;
-  if (isShare(value)) found = put(into, 8, value);
-  value = from.ips_quantile_1h;
-  if (isShare(value)) found = put(into, 9, value);
-  return found;
+  let found = take(from.h2h3_ratio_1h, 0, into);
+  found = take(from.heuristic_ratio_1h, 1, into) || found;
+  found = take(from.browser_ratio_1h, 2, into) || found;
+  found = take(from.cache_ratio_1h, 3, into) || found;
+  found = take(from.reqs_rank_1h, 4, into) || found;
+  found = take(from.uas_rank_1h, 5, into) || found;
+  found = take(from.paths_rank_1h, 6, into) || found;
+  found = take(from.ips_rank_1h, 7, into) || found;
+  found = take(from.reqs_quantile_1h, 8, into) || found;
+  return take(from.ips_quantile_1h, 9, into) || found;
 }
 
-function put(into: Float64Array, at: number, value: number): true {
-  into[at] = value;
+function take(value: unknown, index: number, into: Float64Array): boolean {
+  if (typeof value !== "number" || !isSignalValue(index, value)) return false;
+  into[index] = value;
   return true;
 }
