@@ -22,15 +22,23 @@ export const edge: Benchmark = {
   about: "cost of the observer to a visitor's request",
   open: async (context) => {
     const visitors = await Visitors.open(Object.values(SETUPS).map(({ entry }) => entry));
-    return { series: [inNode(context), onWorkerd(visitors, context)], close: () => visitors.close() };
+    return {
+      series: [inNode(context, "ready"), inNode(context, "just made"), onWorkerd(visitors, context)],
+      close: () => visitors.close(),
+    };
   },
 };
 
-function inNode({ quick }: Context): Series {
-  const variant = (name: string, variantName: EdgeCpuInput["variant"], shards: number) => ({
+type Ready = EdgeCpuInput["requestsAre"];
+
+function inNode({ quick }: Context, requestsAre: Ready): Series {
+  const variant = (name: string, which: EdgeCpuInput["variant"], shards = 1) => ({
     name,
     run: async () => {
-      const input: EdgeCpuInput = { variant: variantName, shards, requests: quick ? 5_000 : 100_000 };
+      const input: EdgeCpuInput = {
+        ...{ variant: which, requestsAre, shards },
+        requests: quick ? 5_000 : 100_000,
+      };
       return { ...(await runScript<EdgeCpuResult>("bench/processes/edge-cpu.ts", input)) };
     },
   });
@@ -44,20 +52,28 @@ function inNode({ quick }: Context): Series {
       variant: name,
       against: peer,
     },
-    { label: "allocated a request", metric: "request_bytes", unit: "bytes", variant: name, against: peer },
+    {
+      label: "allocated, request to held row",
+      metric: "request_bytes",
+      unit: "bytes",
+      variant: name,
+      against: peer,
+    },
+    { label: "  encoding", metric: "encode_bytes", unit: "bytes a row", variant: name, against: peer },
     { label: "on the wire a request", metric: "wire_bytes", unit: "bytes", variant: name, against: peer },
   ];
   return {
-    name: "the observer's own work, in Node",
+    name: `the observer's own work, in Node, requests ${requestsAre}`,
     rounds: 7,
     variants: [
-      variant("observe", "observe", 1),
+      variant("observe", "observe"),
       variant("observe, 4 shards", "observe", 4),
-      variant("read only", "read only", 1),
-      variant("JSON of facts", "JSON of facts", 1),
+      variant("read only", "read only"),
+      variant("JSON of facts", "JSON of facts"),
     ],
     figures: [
-      ...against("read only"),
+      // The floor: what reading the same members costs. It sends nothing.
+      ...against("read only").filter(({ metric }) => metric === "request_ns" || metric === "request_bytes"),
       ...against("JSON of facts"),
       ...against("JSON of facts", "observe, 4 shards"),
     ],

@@ -2,9 +2,14 @@
  * One run of the edge's own work in a process of its own: from a request and its response to the bytes of a frame, without
  * the platform around it, or what a peer makes of the same requests. Prints an EdgeCpuResult.
  *
- * Requests are stubs, so that what is measured is the observer and not Node's Headers. They are made just before they are
- * taken, outside the timing, of new strings and objects, as the platform makes them: strings that were looked up before carry
- * their hash, and objects that have lain for a while have left the processor's cache.
+ * Requests are stubs, so that what is measured is the observer and not Node's Headers. Two ways, since memory decides:
+ *
+ *   ready       a few requests again and again, all of them in the processor's cache: what the instructions cost
+ *   just made   each made before it is taken, outside the timing, of new strings and objects, as the platform does: what the
+ *               observer remembers has been driven out of the cache by then, and some agents and URLs are new
+ *
+ * What the observer remembers comes from a warm-up with other copies of the texts: a string that is compared with itself
+ * would cost nothing.
  */
 import { median } from "../../scripts/lib/bench/stats.ts";
 import { KeyedHash } from "../../src/base/hash.ts";
@@ -20,6 +25,7 @@ import { HOST, type Visit, visits } from "../lib/traffic.ts";
 
 export interface EdgeCpuInput {
   readonly variant: "observe" | "read only" | "JSON of facts";
+  readonly requestsAre: "ready" | "just made";
   /** Shards that a batch is split over. */
   readonly shards: number;
   /** Requests that are timed; a fifth as many again before them to warm up. */
@@ -42,12 +48,16 @@ interface Observer {
 }
 
 const SITE = "shop";
-const POOL = 8_192;
-/** Requests that are made, and then taken, at once: few enough to stay in the processor's cache. */
-const CHUNK = 100;
+const VISITS = 8_192;
+/** Requests that are timed at once: enough for the clock, few enough for the processor's cache. */
+const CHUNK = 20;
+/** Requests that are taken again and again: with all that belongs to them about half a megabyte. */
+const READY = 200;
 /** One visit in so many has an agent, or a query, that nobody had before. */
-const FRESH_AGENT = 20;
+const FRESH_AGENT = 50;
 const FRESH_QUERY = 10;
+/** Stretches of a batch each in which allocation is measured. */
+const STRETCHES = 15;
 
 function observer(shards: number): Observer {
   const hash = new KeyedHash(new Uint8Array(16).fill(7));
@@ -143,15 +153,17 @@ class Source {
   #made = 0;
 
   constructor() {
-    this.#visits = visits(POOL).map((visit) => ({ visit, cf: JSON.stringify(visit.cf) }));
+    this.#visits = visits(VISITS).map((visit) => ({ visit, cf: JSON.stringify(visit.cf) }));
   }
 
-  chunk(): SeenRequest[] {
-    return Array.from({ length: CHUNK }, () => this.#request(this.#made++));
+  /** The next `count`; `again` begins at the first. */
+  make(count: number, again = false): SeenRequest[] {
+    if (again) this.#made = 0;
+    return Array.from({ length: count }, () => this.#request(this.#made++));
   }
 
   #request(n: number): SeenRequest {
-    const { visit, cf } = this.#visits[n % POOL]!;
+    const { visit, cf } = this.#visits[n % VISITS]!;
     const query = n % FRESH_QUERY === 0 ? `${visit.url.includes("?") ? "&" : "?"}visit=${n}` : "";
     const agent = n % FRESH_AGENT === 1 ? ` Visit/${n}` : "";
     const all = new Map(Object.entries(visit.headers).map(([name, value]) => [name, fresh(value)]));
@@ -167,46 +179,61 @@ const RESPONSE: SeenResponse = {
   headers: { get: (name) => (name === "cf-cache-status" ? "HIT" : null) },
 };
 
-function allocatedBytes(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+/** Lists of CHUNK requests without an end. */
+function* chunks({ requestsAre }: EdgeCpuInput, source: Source): Generator<SeenRequest[]> {
+  if (requestsAre === "just made") for (;;) yield source.make(CHUNK);
+  const ready = source.make(READY, true);
+  for (let at = 0; ; at = (at + CHUNK) % READY) yield ready.slice(at, at + CHUNK);
 }
 
-/** What taking and sending `count` requests costs, a request: medians over chunks and batches, so that a pause of the machine or of the collector does not count. */
-function measured(one: Observer, source: Source, count: number): EdgeCpuResult {
+/** CPU of `count` requests: medians over chunks and batches, so that what interrupts one of them does not count. */
+function timed(one: Observer, requests: Generator<SeenRequest[]>, count: number) {
   const requestNs: number[] = [];
-  const requestBytes: number[] = [];
   const encodeNs: number[] = [];
-  const encodeBytes: number[] = [];
   let wire = 0;
-  const sample = (work: () => void, ns: number[], bytes: number[], per: number) => {
-    const before = allocatedBytes();
-    const from = process.hrtime.bigint();
-    work();
-    ns.push(Number(process.hrtime.bigint() - from) / per);
-    bytes.push((allocatedBytes() - before) / per);
-  };
   for (let done = 0; done < count; done += EDGE_FULL_ROWS) {
     for (let i = 0; i < EDGE_FULL_ROWS; i += CHUNK) {
-      const requests = source.chunk();
-      const takeAll = () => {
-        for (const request of requests) one.take(request, RESPONSE);
-      };
-      sample(takeAll, requestNs, requestBytes, CHUNK);
+      const chunk = requests.next().value as SeenRequest[];
+      const from = process.hrtime.bigint();
+      for (const request of chunk) one.take(request, RESPONSE);
+      requestNs.push(Number(process.hrtime.bigint() - from) / CHUNK);
     }
-    sample(() => (wire += one.send()), encodeNs, encodeBytes, EDGE_FULL_ROWS);
+    const from = process.hrtime.bigint();
+    wire += one.send();
+    encodeNs.push(Number(process.hrtime.bigint() - from) / EDGE_FULL_ROWS);
   }
   const [request_ns, encode_ns] = [median(requestNs), median(encodeNs)];
-  return {
-    ...{ request_ns, encode_ns, total_ns: request_ns + encode_ns },
-    ...{ request_bytes: median(requestBytes), encode_bytes: median(encodeBytes) },
-    wire_bytes: wire / (encodeNs.length * EDGE_FULL_ROWS),
+  const wire_bytes = wire / (encodeNs.length * EDGE_FULL_ROWS);
+  return { request_ns, encode_ns, total_ns: request_ns + encode_ns, wire_bytes };
+}
+
+/** Bytes that a request allocates, on the heap and beside it: medians over batches, or a collection would count as negative. */
+function allocated(one: Observer, requests: Generator<SeenRequest[]>) {
+  const bytes = () => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
   };
+  const request: number[] = [];
+  const encode: number[] = [];
+  for (let stretch = 0; stretch < STRETCHES; stretch++) {
+    const batch: SeenRequest[] = [];
+    while (batch.length < EDGE_FULL_ROWS) batch.push(...(requests.next().value as SeenRequest[]));
+    const before = bytes();
+    for (const seen of batch) one.take(seen, RESPONSE);
+    const between = bytes();
+    one.send();
+    request.push((between - before) / EDGE_FULL_ROWS);
+    encode.push((bytes() - between) / EDGE_FULL_ROWS);
+  }
+  return { request_bytes: median(request), encode_bytes: median(encode) };
 }
 
 const input = JSON.parse(process.argv[2] ?? "") as EdgeCpuInput;
 const variants = { observe: () => observer(input.shards), "read only": readOnly, "JSON of facts": jsonLines };
 const one = variants[input.variant]();
 const source = new Source();
-measured(one, source, input.requests / 5);
-process.stdout.write(JSON.stringify(measured(one, source, input.requests)));
+timed(one, chunks({ ...input, requestsAre: "just made" }, source), input.requests / 5);
+timed(one, chunks(input, source), input.requests / 5);
+const requests = chunks(input, source);
+const result: EdgeCpuResult = { ...timed(one, requests, input.requests), ...allocated(one, requests) };
+process.stdout.write(JSON.stringify(result));

@@ -16,8 +16,7 @@ export interface FingerprintOptions {
  * Fingerprints that were checked, each as one string: what looks it up in a map has its hash already. JA4s are public, and
  * few beside the requests that carry them.
  */
-const KNOWN_MAX = 4_096;
-const known = new TextCache<string>(KNOWN_MAX, 36);
+const known = new TextCache<string>({ slots: 4_096, maxChars: 36, tail: 8, spread: 2 });
 
 /** The value when it is a JA4, as the string that was seen first; else `undefined`. */
 export function knownJa4(value: unknown): string | undefined {

@@ -11,6 +11,14 @@ const ZERO = 48;
 const DOT = 46;
 const COLON = 58;
 const GROUPS = 8;
+/** Value of a hexadecimal digit by its code, NO_DIGIT for every other ASCII character. */
+const NO_DIGIT = 255;
+const HEX = new Uint8Array(128).fill(NO_DIGIT);
+for (let digit = 0; digit < 16; digit++) {
+  const text = digit.toString(16);
+  HEX[text.charCodeAt(0)] = digit;
+  HEX[text.toUpperCase().charCodeAt(0)] = digit;
+}
 
 /**
  * One address at a time: `parse` leaves it in place until the next call, so that none needs an object. Text forms of IPv6:
@@ -91,8 +99,8 @@ export class AddressParser {
       let code = 0;
       for (; i < length; i++) {
         code = text.charCodeAt(i);
-        const digit = hexDigit(code);
-        if (digit < 0) break;
+        const digit = code < 128 ? HEX[code]! : NO_DIGIT;
+        if (digit === NO_DIGIT) break;
         value = (value << 4) | digit;
       }
       if (i < length && code === DOT) {
@@ -125,18 +133,20 @@ export class AddressParser {
     const mapped =
       (groups[0]! | groups[1]! | groups[2]! | groups[3]! | groups[4]!) === 0 && groups[5] === 0xffff;
     this.length = mapped ? 4 : 8;
-    const first = mapped ? 6 : 0;
-    for (let i = 0; i < this.length; i += 2) {
-      const group = groups[first + (i >> 1)]!;
-      this.bytes[i] = group >>> 8;
-      this.bytes[i + 1] = group & 0xff;
+    if (mapped) {
+      this.#put(0, groups[6]!);
+      this.#put(2, groups[7]!);
+      return true;
     }
+    this.#put(0, groups[0]!);
+    this.#put(2, groups[1]!);
+    this.#put(4, groups[2]!);
+    this.#put(6, groups[3]!);
     return true;
   }
-}
 
-function hexDigit(code: number): number {
-  if (code >= ZERO && code <= 57) return code - ZERO;
-  const letter = code | 32;
-  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+  #put(at: number, group: number): void {
+    this.bytes[at] = group >>> 8;
+    this.bytes[at + 1] = group & 0xff;
+  }
 }

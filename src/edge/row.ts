@@ -41,9 +41,27 @@ class ReusedRow implements Row {
   }
 }
 
-/** Of Cloudflare's names for protocols and cache statuses there are a dozen; other proxies may have others. */
-const NAMES_KEPT = 32;
-const NAMES_MAX_CHARS = 32;
+/** Cloudflare has a dozen names for protocols and cache statuses; other proxies may have others. */
+const NAMES = { slots: 32, maxChars: 32, tail: 4, spread: 2 };
+
+/** Flag bits by name. */
+class NamedBits {
+  readonly #bitsOf: (name: string) => number;
+  readonly #known = new TextCache<number>(NAMES);
+
+  constructor(bitsOf: (name: string) => number) {
+    this.#bitsOf = bitsOf;
+  }
+
+  of(name: string | undefined): number {
+    if (name === undefined) return 0;
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const bits = this.#bitsOf(name);
+    this.#known.set(name, bits);
+    return bits;
+  }
+}
 
 /** Makes rows, one after the other. */
 export class RowMaker {
@@ -51,9 +69,8 @@ export class RowMaker {
   readonly #row = new ReusedRow();
   readonly #signals = new Float64Array(GLOBAL_SIGNALS.length);
   readonly #address = new AddressParser();
-  /** Flag bits by name. */
-  readonly #protocols = new TextCache<number>(NAMES_KEPT, NAMES_MAX_CHARS);
-  readonly #cacheStatuses = new TextCache<number>(NAMES_KEPT, NAMES_MAX_CHARS);
+  readonly #protocols = new NamedBits((name) => factBits("h2h3", isH2H3(name)));
+  readonly #cacheStatuses = new NamedBits((name) => factBits("cache", isCacheable(name)));
 
   constructor(agents: UserAgentClassifier) {
     this.#agents = agents;
@@ -70,8 +87,8 @@ export class RowMaker {
     const detected = read.detectionIds === undefined ? undefined : read.detectionIds.length > 0;
     row.flags |=
       factBits("heuristic", detected) |
-      this.#protocolBits(read.httpProtocol) |
-      this.#cacheBits(read.cacheStatus);
+      this.#protocols.of(read.httpProtocol) |
+      this.#cacheStatuses.of(read.cacheStatus);
     this.#shown(read.method, read.status, read.asn, read.rayId);
     if (
       read.ja4 !== undefined &&
@@ -152,24 +169,6 @@ export class RowMaker {
     row.flags |= HAS_HOST;
     row.host = host;
     row.hostHash = hash;
-  }
-
-  #protocolBits(name: string | undefined): number {
-    if (name === undefined) return 0;
-    const known = this.#protocols.get(name);
-    if (known !== undefined) return known;
-    const bits = factBits("h2h3", isH2H3(name));
-    this.#protocols.set(name, bits);
-    return bits;
-  }
-
-  #cacheBits(status: string | undefined): number {
-    if (status === undefined) return 0;
-    const known = this.#cacheStatuses.get(status);
-    if (known !== undefined) return known;
-    const bits = factBits("cache", isCacheable(status));
-    this.#cacheStatuses.set(status, bits);
-    return bits;
   }
 
   #shown(

@@ -9,22 +9,34 @@
 
 /** 2³² divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming 3, §6.4). */
 const GOLDEN = 0x9e3779b1;
-/** Characters at the end of which each one counts; a multiple of four. */
-const TAIL = 28;
+
+export interface TextCacheShape {
+  /** Texts kept at most; a power of two. */
+  readonly slots: number;
+  /** Longer texts are not kept. */
+  readonly maxChars: number;
+  /** Characters at the end, where versions and numbers are, that all count for the place; a multiple of four. */
+  readonly tail: number;
+  /** Of what comes before, at most 2^spread characters count. */
+  readonly spread: number;
+}
 
 export class TextCache<V> {
   readonly #texts: string[];
   readonly #values: (V | undefined)[];
   readonly #mask: number;
   readonly #maxChars: number;
+  readonly #tail: number;
+  readonly #spread: number;
 
-  /** `slots`: a power of two. Texts longer than `maxChars` are not kept. */
-  constructor(slots: number, maxChars: number) {
+  constructor({ slots, maxChars, tail, spread }: TextCacheShape) {
     if (slots < 2 || (slots & (slots - 1)) !== 0) throw new RangeError("slots must be a power of two");
     this.#texts = new Array<string>(slots).fill("");
     this.#values = new Array<V | undefined>(slots).fill(undefined);
     this.#mask = slots - 2;
     this.#maxChars = maxChars;
+    this.#tail = tail;
+    this.#spread = spread;
   }
 
   /** What is kept for `text`, which must not be empty. */
@@ -47,15 +59,14 @@ export class TextCache<V> {
   }
 
   /**
-   * First slot of a text's set, chosen by the end of the text, where versions and numbers are, and by up to sixteen
-   * characters of what comes before. All of them would cost as much as a `Map`; with a few only, agents that differ in one
-   * digit would drive each other out.
+   * First slot of a text's set. If all characters chose it, it would cost as much as a `Map`; with too few, agents that
+   * differ in one digit would drive each other out.
    */
   #set(text: string): number {
     const { length } = text;
     let hash = length;
     let at = length;
-    for (const first = length > TAIL ? length - TAIL : length & 3; at > first; at -= 4) {
+    for (const first = length > this.#tail ? length - this.#tail : length & 3; at > first; at -= 4) {
       const word =
         text.charCodeAt(at - 1) |
         (text.charCodeAt(at - 2) << 8) |
@@ -65,7 +76,7 @@ export class TextCache<V> {
       hash = Math.imul(hash ^ word, GOLDEN);
       hash ^= hash >>> 15;
     }
-    const step = (at >>> 4) + 1;
+    const step = (at >>> this.#spread) + 1;
     for (at -= step; at >= 0; at -= step) hash = Math.imul(hash ^ text.charCodeAt(at), GOLDEN);
     return (hash ^ (hash >>> 15)) & this.#mask;
   }

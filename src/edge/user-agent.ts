@@ -21,10 +21,11 @@ export interface KnownAgent extends UserAgentClass {
 const ENGINE = /\b(?:Gecko|AppleWebKit|Trident)\b/;
 const FAMILY = /\b(?:Chrome|CriOS|Chromium|Firefox|FxiOS|Safari|Edge?|EdgA|EdgiOS|OPR|Opera|MSIE|Trident)\b/;
 
-const NEAR_MAX = 1_024;
 const CACHE_MAX = 2_048;
 /** Longer agents are classified each time: they are rare, and a caller could fill the memory with them. */
 const CACHED_MAX_CHARS = 512;
+/** The end reaches the version in `Chrome/142.0.0.0 Mobile Safari/537.36`. */
+const NEAR = { slots: 1_024, maxChars: CACHED_MAX_CHARS, tail: 28, spread: 4 };
 
 export function classifyUserAgent(userAgent: string): UserAgentClass {
   const bot = isbot(userAgent);
@@ -38,7 +39,7 @@ export function classifyUserAgent(userAgent: string): UserAgentClass {
  * full it becomes the old one), since two agents that share a place in the table must not cost a classification each time.
  */
 export class UserAgentClassifier {
-  #near = new TextCache<KnownAgent>(NEAR_MAX, CACHED_MAX_CHARS);
+  #near = new TextCache<KnownAgent>(NEAR);
   #young = new Map<string, KnownAgent>();
   #old = new Map<string, KnownAgent>();
   #by: KeyedHash | undefined;
@@ -66,7 +67,7 @@ export class UserAgentClassifier {
   /** What is kept holds hashes under one key; an isolate has one, and never another. */
   #forget(hash: KeyedHash): void {
     this.#by = hash;
-    this.#near = new TextCache(NEAR_MAX, CACHED_MAX_CHARS);
+    this.#near = new TextCache(NEAR);
     this.#young = new Map();
     this.#old = new Map();
   }

@@ -128,7 +128,7 @@ describe("texts", () => {
     const text = fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom("a", "b", "ü") });
     fc.assert(
       fc.property(fc.array(fc.tuple(text, fc.nat()), { maxLength: 200 }), (entries) => {
-        const cache = new TextCache<number>(8, 10);
+        const cache = new TextCache<number>({ slots: 8, maxChars: 10, tail: 4, spread: 2 });
         const all = new Map<string, number>();
         for (const [key, value] of entries) {
           cache.set(key, value);
