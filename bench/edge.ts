@@ -1,6 +1,8 @@
 /** What the observer costs a visitor's request: its own work in Node, and the whole on raw workerd. */
 import type { Benchmark, Context, Figure, Series } from "../scripts/lib/bench/benchmark.ts";
 import { runScript } from "../scripts/lib/bench/processes.ts";
+import { Failure } from "../scripts/lib/failure.ts";
+import { Workshop } from "./lib/engine.ts";
 import { failedRequests, type Load, loadOf, type Setup, Visitors } from "./lib/visitors.ts";
 import type { EdgeCpuInput, EdgeCpuResult } from "./processes/edge-cpu.ts";
 
@@ -22,9 +24,17 @@ export const edge: Benchmark = {
   about: "cost of the observer to a visitor's request",
   open: async (context) => {
     const visitors = await Visitors.open(Object.values(SETUPS).map(({ entry }) => entry));
+    const workshop = new Workshop();
+    await workshop.prepare("loop", LOOP);
     return {
-      series: [inNode(context, "ready"), inNode(context, "just made"), onWorkerd(visitors, context)],
-      close: () => visitors.close(),
+      series: [
+        ...[inNode(context, "ready"), inNode(context, "just made")],
+        ...[inEngine(workshop, context), onWorkerd(visitors, context)],
+      ],
+      close: async () => {
+        workshop.close();
+        await visitors.close();
+      },
     };
   },
 };
@@ -76,6 +86,51 @@ function inNode({ quick }: Context, requestsAre: Ready): Series {
       ...against("read only").filter(({ metric }) => metric === "request_ns" || metric === "request_bytes"),
       ...against("JSON of facts"),
       ...against("JSON of facts", "observe, 4 shards"),
+    ],
+  };
+}
+
+const LOOP = "bench/workers/edge-loop.ts";
+
+/** The same work in the engine, on the platform's own objects. */
+function inEngine(workshop: Workshop, { quick }: Context): Series {
+  const count = quick ? 20_000 : 400_000;
+  const variant = (name: string, which: string) => ({
+    name,
+    run: async () => {
+      const engine = await workshop.start("loop", {});
+      try {
+        const turn = (requests: number) =>
+          fetch(`http://127.0.0.1:${engine.port}/?variant=${which}&count=${requests}`).then(
+            async (answer) => {
+              if (!answer.ok) throw new Failure(`${LOOP} answered ${answer.status}`);
+              await answer.text();
+            },
+          );
+        await turn(count / 4);
+        const before = engine.cpuMs();
+        await turn(count);
+        const after = engine.cpuMs();
+        return before === undefined || after === undefined
+          ? {}
+          : { request_ns: ((after - before) * 1e6) / count };
+      } finally {
+        await engine.stop();
+      }
+    },
+  });
+  return {
+    name: "the same on workerd, with its Request and Response",
+    rounds: 5,
+    variants: [variant("observe", "observe"), variant("read only", "read")],
+    figures: [
+      {
+        label: "CPU, request to frame bytes",
+        metric: "request_ns",
+        unit: "ns",
+        variant: "observe",
+        against: "read only",
+      },
     ],
   };
 }
