@@ -37,8 +37,16 @@ let batch: Batch | undefined;
 let isolateId: Uint8Array | undefined;
 let frames = 0;
 
-/** The isolate as one request sees it. Throws when a setting is wrong. */
+/** Made once: it holds the bindings, which belong to no request, and makes a stub for every call. */
+let made: { readonly env: Env; readonly isolate: Isolate } | undefined;
+
+/** The isolate as its requests see it. Throws when a setting is wrong. */
 export function isolateOf(env: Env): Isolate {
+  if (made?.env !== env) made = { env, isolate: isolateWith(env) };
+  return made.isolate;
+}
+
+function isolateWith(env: Env): Isolate {
   options ??= parseOptions(env);
   batch ??= new Batch({
     fullRows: EDGE_FULL_ROWS,

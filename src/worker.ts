@@ -32,9 +32,11 @@ export interface Behind {
 }
 
 export async function handleRequest(request: Request, isolate: Isolate, behind: Behind): Promise<Response> {
-  const { hostname } = new URL(request.url);
-  if (hostMatches(hostname, isolate.options.apiHosts)) return answer(request, isolate);
-  return passThrough(request, siteOfHost(hostname, isolate.options.sites), isolate, behind);
+  const { url } = isolate.observer.exchange;
+  url.read(request.url);
+  const { host } = url;
+  if (hostMatches(host, isolate.options.apiHosts)) return answer(request, isolate);
+  return passThrough(request, siteOfHost(host, isolate.options.sites), isolate, behind);
 }
 
 /** With a wrong setting visitors still pass; the API's own hosts are told which one it is. */

@@ -62,14 +62,16 @@ export function observeExchange(
   options: FingerprintOptions,
   deps: ObserverDeps,
 ): Promise<void> | undefined {
-  const { batch, exchange } = deps;
-  return observed(site, deps, (hash) => {
-    exchange.read(request, response, nowMs, options);
-    const heldMs = deps.now();
-    // Whoever answers after an hour is as late as a record of that age.
-    if (nowMs < heldMs - PAST_MAX_MS) batch.lose(site, 1);
-    else batch.add(site, "edge", deps.rows.ofExchange(exchange, hash), exchange.dropped, heldMs);
-  });
+  const hash = deps.objects.knownHash();
+  if (hash === undefined) {
+    return holdLater(site, deps, (key) => holdExchange(site, request, response, nowMs, options, key, deps));
+  }
+  try {
+    holdExchange(site, request, response, nowMs, options, hash, deps);
+  } catch (error) {
+    deps.log({ event: "observe_failed", site, error: errorClass(error) });
+  }
+  return dutyOf(site, deps);
 }
 
 /** The same of one observation that another Worker made. */
@@ -79,31 +81,44 @@ export function observe(
   source: Source,
   deps: ObserverDeps,
 ): Promise<void> | undefined {
-  const { batch } = deps;
-  return observed(site, deps, (hash) => {
-    const nowMs = deps.now();
-    const observation = parseObservation(record, nowMs);
-    const row = "expired" in observation ? undefined : deps.rows.ofObservation(observation, hash);
-    if (row === undefined || typeof row === "string") batch.lose(site, 1);
-    else batch.add(site, source, row, 0, nowMs);
-  });
-}
-
-function observed(
-  site: string,
-  deps: ObserverDeps,
-  hold: (hash: KeyedHash) => void,
-): Promise<void> | undefined {
   const hash = deps.objects.knownHash();
-  if (hash === undefined) return holdLater(site, deps, hold);
+  if (hash === undefined) return holdLater(site, deps, (key) => holdRecord(site, record, source, key, deps));
   try {
-    hold(hash);
-    const duty = deps.batch.duty(deps.now());
-    return isNothing(duty) ? undefined : doDuty(site, duty, deps);
+    holdRecord(site, record, source, hash, deps);
   } catch (error) {
     deps.log({ event: "observe_failed", site, error: errorClass(error) });
-    return undefined;
   }
+  return dutyOf(site, deps);
+}
+
+function holdExchange(
+  site: string,
+  request: SeenRequest,
+  response: SeenResponse,
+  nowMs: number,
+  options: FingerprintOptions,
+  hash: KeyedHash,
+  { batch, exchange, rows, now }: ObserverDeps,
+): void {
+  exchange.read(request, response, nowMs, options);
+  const heldMs = now();
+  // Whoever answers after an hour is as late as a record of that age.
+  if (nowMs < heldMs - PAST_MAX_MS) batch.lose(site, 1);
+  else batch.add(site, "edge", rows.ofExchange(exchange, hash), exchange.dropped, heldMs);
+}
+
+function holdRecord(
+  site: string,
+  record: ObservationRecord,
+  source: Source,
+  hash: KeyedHash,
+  { batch, rows, now }: ObserverDeps,
+): void {
+  const nowMs = now();
+  const observation = parseObservation(record, nowMs);
+  const row = "expired" in observation ? undefined : rows.ofObservation(observation, hash);
+  if (row === undefined || typeof row === "string") batch.lose(site, 1);
+  else batch.add(site, source, row, 0, nowMs);
 }
 
 async function holdLater(site: string, deps: ObserverDeps, hold: (hash: KeyedHash) => void): Promise<void> {
@@ -123,7 +138,13 @@ async function holdLater(site: string, deps: ObserverDeps, hold: (hash: KeyedHas
   } catch (error) {
     log({ event: "observe_failed", site, error: errorClass(error) });
   }
-  await doDuty(site, batch.duty(deps.now()), deps);
+  await dutyOf(site, deps);
+}
+
+/** This request's share of the sending; `undefined` = none. */
+function dutyOf(site: string, deps: ObserverDeps): Promise<void> | undefined {
+  const duty = deps.batch.duty(deps.now());
+  return isNothing(duty) ? undefined : doDuty(site, duty, deps);
 }
 
 function isNothing({ resend, send, lead }: Duty): boolean {

@@ -23,7 +23,7 @@ const LEAST = Float64Array.from(GLOBAL_SIGNALS, (name) => (name.includes("_rank_
 const MOST = Float64Array.from(GLOBAL_SIGNALS, (name) => (name.includes("_rank_") ? Number.MAX_VALUE : 1));
 
 /** Whether a number can be the signal at `index` of GLOBAL_SIGNALS. NaN cannot. */
-export function isSignalValue(index: number, value: number): boolean {
+function isSignalValue(index: number, value: number): boolean {
   return value >= LEAST[index]! && value <= MOST[index]!;
 }
 
