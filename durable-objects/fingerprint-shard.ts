@@ -34,7 +34,7 @@ export class FingerprintShard extends DurableObject<Env> {
   readonly #options: Options;
   readonly #place: ShardPlace;
   readonly #store: ShardStore;
-  readonly #window = new Window();
+  readonly #window = new Window(crypto.getRandomValues(new Uint32Array(1))[0]!);
   readonly #evidence = new EvidenceRing();
   readonly #log: IngestLog;
   readonly #ranks: RanksLink;
@@ -134,7 +134,8 @@ export class FingerprintShard extends DurableObject<Env> {
     return {
       shard: this.#place.shard,
       asOfMs,
-      bytes: this.#window.bytes,
+      memory: this.#window.memory(),
+      pressure: this.#window.pressure(),
       fingerprints: this.#window.fingerprints.size,
       ranksAsOfMs: this.#ranks.asOfMs,
       firstDataMs: this.#firstDataMs() || undefined,

@@ -23,9 +23,9 @@ const BORN_EVERY_MINUTES = 5;
 
 function bornBefore(window: Window, beforeMs: number): [string, number][] {
   const { fingerprints } = window;
-  return [...fingerprints.entries()].flatMap(([ja4, id]) => {
+  return [...fingerprints.ids()].flatMap((id) => {
     const firstMs = fingerprints.firstSeenMs(id);
-    return firstMs < beforeMs ? [[ja4, firstMs] as [string, number]] : [];
+    return firstMs < beforeMs ? [[fingerprints.ja4(id), firstMs] as [string, number]] : [];
   });
 }
 
@@ -67,8 +67,7 @@ export class IngestLog {
       if (id !== undefined) this.#window.fingerprints.seen(id, firstMs);
     }
     // What left the hour while the shard was down was counted when it came; it is not late now.
-    this.#window.late = 0;
-    this.#window.overflow = 0;
+    this.#window.takeDropped();
     return unreadable;
   }
 
@@ -145,10 +144,9 @@ export class IngestLog {
   }
 
   #softNow(): SoftTotals {
-    this.#soft.late += this.#window.late;
-    this.#soft.overflow += this.#window.overflow;
-    this.#window.late = 0;
-    this.#window.overflow = 0;
+    const { late, overflow } = this.#window.takeDropped();
+    this.#soft.late += late;
+    this.#soft.overflow += overflow;
     return this.#soft;
   }
 

@@ -12,6 +12,8 @@ export const HOUR_MS = 3_600_000;
 
 /** Grain of the 1m and 5m windows (contract §4: 60–65 s, 300–305 s). */
 export const SLOT_MS = 5_000;
+/** Grain of distinct counts: a stamp fits a byte for 85 minutes (contract §4: at most 20 s wider than the window). */
+export const STAMP_MS = 20_000;
 /** The three windows that every number is given for, in display order. */
 export const WINDOWS = ["1m", "5m", "1h"] as const;
 export type WindowName = (typeof WINDOWS)[number];
@@ -92,8 +94,25 @@ export const SAMPLE_TEXT_MAX_CHARS = 128;
 // --- Shard --------------------------------------------------------------------------------------------------
 export const SHARDS_DEFAULT = 4;
 export const SHARDS_MAX = 64;
-/** Fingerprints tracked in full a shard; requests of further ones are counted in `overflow`. */
-export const FINGERPRINTS_MAX = 20_000;
+/** Fingerprints a shard tells apart (62 B each with one request); requests of further ones are counted in `overflow`. */
+export const FINGERPRINTS_MAX = 100_000;
+/** Requests kept as rows, over all fingerprints with few of them (28 B each). */
+export const ROWS_HELD_MAX = 250_000;
+/** Fingerprints with more requests than rows (about 1 to 3 kB each, a hot one up to 70). */
+export const TRACKED_MAX = 16_384;
+/**
+ * Series and sets of a shard, bytes. With everything else at its limit a shard stays under 28 MiB, so that four of them
+ * fit the 128 MB of an isolate that they may share.
+ */
+export const ARENAS_MAX_BYTES = 12 * 1024 * 1024;
+/** Beyond capacity a fingerprint is let in when it is seen this often … */
+export const DOOR_SIGHTINGS = 3;
+/** … (sightings halve every so many minutes) … */
+export const DOOR_AGE_MINUTES = 10;
+/** … in place of the least active of so many. */
+export const VICTIM_SAMPLE = 64;
+/** Families a part that are counted one by one among the requests beyond capacity. */
+export const FAMILIES_BEYOND_MAX = 512;
 /** Newest samples kept a shard, over all fingerprints, as evidence. */
 export const EVIDENCE_RING = 8_192;
 /** Times a Worker tries a shard before it answers 503. The frame id makes every repeat harmless. */
@@ -130,6 +149,7 @@ function relate(holds: boolean, what: string): void {
   if (!holds) throw new Error(`config: ${what}`);
 }
 relate(MINUTE_MS % SLOT_MS === 0, "a minute must hold whole slots");
+relate(STAMP_MS % SLOT_MS === 0 && MINUTE_MS % STAMP_MS === 0, "stamps must hold whole slots, minutes whole stamps");
 relate(LOG_KEEP_MS >= PAST_MAX_MS + FUTURE_MAX_MS + MINUTE_MS, "the log must outlive the 1h window");
 relate(IDEMPOTENCY_KEEP_MS > LOG_KEEP_MS, "a key must outlive the frame ids that it derives");
 relate(FRAME_BYTES_TARGET < FRAME_BYTES_MAX && FRAME_BYTES_MAX < 2_000_000, "a frame must fit a row");

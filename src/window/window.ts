@@ -1,239 +1,381 @@
 /**
- * The rolling windows of one shard: observations in, numbers for 1m, 5m and 1h out.
+ * The rolling windows of one shard: observations in, numbers for 1m, 5m and 1h out. A window covers event times in
+ * (from, as_of] (see time.ts). What is ahead of the clock waits in `pending` until it is due; what left the hour while it
+ * was on its way is counted as `late`; what there is no room for is counted in the overflow.
  *
- *   minutes  60–61 panes of a minute ┐ sums of the hour are kept up to date: + on arrival, − when a minute leaves
- *   slots    60–61 panes of 5 s      ┘ 1m and 5m add up the last slots when asked
- *   fingerprints: id, first and last seen, newest global signals, one distinct table an identity
- *
- * A window covers event times in (from, as_of] (see time.ts). Observations ahead of the clock wait in `pending` until
- * it reaches them; those that left the hour while they were on their way are counted as `late`.
+ *   frame ─▶ row by row: id ─▶ store (rows │ in full) ─▶ readings: tallies, distinct counts, ranks, families
+ *                          └─▶ overflow
  */
-import type { WindowName } from "../config.ts";
-import { HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA } from "../wire/flags.ts";
-import { type Frame, IDENTITIES } from "../wire/frame.ts";
-import { FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
-import { Pane } from "./pane.ts";
 import {
-  addTally,
-  countFlags,
-  NEW_IPS,
-  NEW_PATHS,
-  NEW_UAS,
-  REQS,
-  subtractTally,
-  TALLY_WIDTH,
-  type Tally,
-} from "./tally.ts";
-import { firstMinute, firstSlot, minuteOf, slotOf, windowFrom } from "./time.ts";
+  ARENAS_MAX_BYTES,
+  DOOR_AGE_MINUTES,
+  FINGERPRINTS_MAX,
+  ROWS_HELD_MAX,
+  SLOT_MS,
+  TRACKED_MAX,
+  type WindowName,
+} from "../config.ts";
+import { type Frame, IDENTITIES } from "../wire/frame.ts";
+import { KEY_WORDS } from "../wire/key.ts";
+import { type FamilyRow, FamilySums, familyOf, type Part } from "./families.ts";
+import { EVERYTHING, FIRST_ID, type Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
+import { Overflow } from "./overflow.ts";
+import { Pending } from "./pending.ts";
+import type { SeenSignals } from "./signals.ts";
+import { ROWS_MAX, Store } from "./store.ts";
+import { REQS, TALLY_WIDTH, type Tally } from "./tally.ts";
+import { firstMinute, firstSlot, firstStamp, SLOTS_A_MINUTE, slotOf, windowFrom } from "./time.ts";
 
-const IDENTITY_FLAGS = [HAS_IP, HAS_UA, HAS_PATH, HAS_HOST, HAS_ASN];
-/** Tally column that counts first sights of an identity; −1 = none. In the order of IDENTITIES. */
-const NEW_COLUMNS = [NEW_IPS, NEW_UAS, NEW_PATHS, -1, -1];
+/** What a shard holds at most; the defaults are those of config.ts. */
+export interface WindowLimits {
+  fingerprints: number;
+  rows: number;
+  tracked: number;
+  arenaBytes: number;
+}
+
+const LIMITS: WindowLimits = {
+  fingerprints: FINGERPRINTS_MAX,
+  rows: ROWS_HELD_MAX,
+  tracked: TRACKED_MAX,
+  arenaBytes: ARENAS_MAX_BYTES,
+};
+
+/** The hour's values of every fingerprint, dense by id; `reqs` 0 = no fingerprint has this id. */
+export interface RankValues {
+  idEnd: number;
+  /** Tells whether an id still belongs to the same fingerprint. */
+  tags: Uint32Array;
+  reqs: Uint32Array;
+  ips: Uint32Array;
+  uas: Uint32Array;
+  paths: Uint32Array;
+  /** Fingerprints beyond capacity, estimated: they count as having one of each. */
+  others: number;
+}
+
+/** Minutes that stamps and rows may be expired by at once without mistaking old for new (85 minutes less an hour). */
+const EXPIRE_MINUTES_MAX = 20;
+/** Not looked up yet, and: has no id. */
+const UNKNOWN = -2;
+const NONE = -1;
 
 export class Window {
-  readonly fingerprints = new Fingerprints();
-  readonly #minutes = new Map<number, Pane>();
-  readonly #slots = new Map<number, Pane>();
-  #pending: { frame: Frame; rows: number[] }[] = [];
+  readonly #store: Store;
+  readonly #overflow: Overflow;
+  readonly #limits: WindowLimits;
+  readonly #pending = new Pending();
+  readonly #tally: Tally = new Uint32Array(TALLY_WIDTH);
+  /** Ids of the fingerprints of the frame at hand. */
+  #ids = new Int32Array(64);
+  #columns: Uint32Array[] = [];
   #firstMinute = 0;
-  #firstSlot = 0;
   #nowMs = 0;
-  /** Changes with everything that can change a number. */
-  #version = 0;
-  #dense: { window: WindowName; version: number; table: Uint32Array }[] = [];
-  /** Rows that came too late for the hour. */
-  late = 0;
-  /** Rows of fingerprints beyond FINGERPRINTS_MAX: counted, but not told apart. */
-  overflow = 0;
+  #late = 0;
+  #overflowTold = 0;
   /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
   firstDataMs = 0;
+  /** How often a fingerprint's distinct counts were made coarser to save memory. */
+  folded = 0;
 
-  /** Counts a frame's rows; `nowMs` never goes back. */
-  apply(frame: Frame, nowMs: number): void {
-    this.advance(nowMs);
-    const ahead: number[] = [];
-    for (let row = 0; row < frame.rows; row++) {
-      if (frame.baseMs + frame.at[row]! > this.#nowMs) ahead.push(row);
-      else this.#count(frame, row);
-    }
-    if (ahead.length > 0) this.#pending.push({ frame, rows: ahead });
-    this.#takeSignals(frame);
-    this.#version++;
+  /** `seed`: 32 bits that clients do not know, or they could aim collisions at the index. */
+  constructor(seed: number, limits: Partial<WindowLimits> = {}) {
+    this.#store = new Store(seed);
+    this.#overflow = new Overflow(this.#store, seed);
+    this.#limits = { ...LIMITS, ...limits };
   }
 
-  /** Moves the windows to `nowMs`: lets pending rows in, drops panes and fingerprints that left the hour. */
-  advance(nowMs: number): void {
-    if (nowMs <= this.#nowMs) return;
-    this.#nowMs = nowMs;
-    const slot = firstSlot(windowFrom("5m", nowMs));
-    if (slot !== this.#firstSlot) {
-      this.#firstSlot = slot;
-      for (const held of this.#slots.keys()) if (held < slot) this.#slots.delete(held);
-      this.#version++;
-    }
-    const minute = firstMinute(windowFrom("1h", nowMs));
-    if (minute !== this.#firstMinute) this.#expireMinutes(minute);
-    if (this.#pending.length > 0) this.#admitPending();
-  }
-
-  /** Takes over what another shard, or this one before a restart, knows of the site's first data. */
-  noteFirstData(ms: number | undefined): void {
-    if (ms !== undefined && ms !== 0 && (this.firstDataMs === 0 || ms < this.firstDataMs))
-      this.firstDataMs = ms;
-  }
-
-  get isEmpty(): boolean {
-    return this.#minutes.size === 0 && this.#pending.length === 0;
+  get fingerprints(): Fingerprints {
+    return this.#store.fingerprints;
   }
 
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  minutePane(minute: number): Pane | undefined {
-    return this.#minutes.get(minute);
+  get isEmpty(): boolean {
+    return this.#pending.isEmpty && this.#hourOf(EVERYTHING) === 0;
   }
 
-  /** Tally of one fingerprint in a window. It may be a view: valid until the window changes. */
+  /** What was dropped since the last call: rows too late for the hour, and requests counted in the overflow. */
+  takeDropped(): { late: number; overflow: number } {
+    const dropped = { late: this.#late, overflow: this.#overflow.requests - this.#overflowTold };
+    this.#late = 0;
+    this.#overflowTold = this.#overflow.requests;
+    return dropped;
+  }
+
+  /** Counts a frame's rows; `nowMs` never goes back. */
+  apply(frame: Frame, nowMs: number): void {
+    this.advance(nowMs);
+    this.#begin(frame);
+    let ahead = 0;
+    for (let row = 0; row < frame.rows; row++) {
+      if (frame.baseMs + frame.at[row]! > this.#nowMs) ahead++;
+      else this.#count(frame, row);
+    }
+    if (ahead > 0) this.#pending.add(frame, this.#nowMs);
+    this.#takeSignals(frame);
+    this.#keepWithinBytes();
+  }
+
+  /** Moves the windows to `nowMs`: drops what left the hour, lets in what is due. */
+  advance(nowMs: number): void {
+    if (nowMs <= this.#nowMs) return;
+    const minute = firstMinute(windowFrom("1h", nowMs));
+    if (minute !== this.#firstMinute) this.#expireTo(minute);
+    this.#nowMs = nowMs;
+    this.#store.fingerprints.moveOrigin(nowMs);
+    this.#store.rows.advance(slotOf(nowMs));
+    this.#store.tracked.advance(this.#firstSlot("5m"));
+    for (const { frame, rows } of this.#pending.due(nowMs)) {
+      this.#begin(frame);
+      for (const row of rows) this.#count(frame, row);
+      this.#takeSignals(frame);
+    }
+  }
+
+  /** Takes over what another shard, or this one before a restart, knows of the site's first data. */
+  noteFirstData(ms: number | undefined): void {
+    if (ms !== undefined && ms !== 0 && (this.firstDataMs === 0 || ms < this.firstDataMs)) this.firstDataMs = ms;
+  }
+
+  /** Tally of one fingerprint in a window: a view that is valid until the next call. */
   tally(id: number, window: WindowName): Tally {
-    if (window === "1h") return this.fingerprints.hour(id);
-    const dense = this.#heldTallies(window);
-    if (dense !== undefined) return dense.subarray(id * TALLY_WIDTH, (id + 1) * TALLY_WIDTH);
-    const tally = new Uint32Array(TALLY_WIDTH);
-    const from = firstSlot(windowFrom(window, this.#nowMs));
-    for (const [slot, pane] of this.#slots) if (slot >= from) pane.addRowTo(id, tally);
-    return tally;
+    this.#store.tracked.settle();
+    this.#tally.fill(0);
+    if (window === "1h") this.#store.sumHour(id, this.#tally);
+    else this.#store.sumSlots(id, this.#firstSlot(window), this.#tally);
+    return this.#tally;
   }
 
-  /** Tallies of all fingerprints in a window: a dense table, row = id. Kept until something changes. */
-  tallies(window: WindowName): Uint32Array {
-    if (window === "1h") return this.fingerprints.hourTable;
-    const held = this.#heldTallies(window);
-    if (held !== undefined) return held;
-    const table = new Uint32Array(this.fingerprints.idEnd * TALLY_WIDTH);
-    const from = firstSlot(windowFrom(window, this.#nowMs));
-    for (const [slot, pane] of this.#slots) if (slot >= from) pane.addTo(table);
-    this.#dense = [
-      ...this.#dense.filter((entry) => entry.version === this.#version),
-      { window, version: this.#version, table },
-    ];
-    return table;
+  /** Its tally of one minute of the hour, likewise; `undefined` without requests. */
+  minute(id: number, minute: number): Tally | undefined {
+    this.#store.tracked.settle();
+    this.#tally.fill(0);
+    this.#store.sumMinute(id, minute, this.#tally);
+    return this.#tally[REQS] === 0 ? undefined : this.#tally;
+  }
+
+  /** Its requests in a window. */
+  reqs(id: number, window: WindowName): number {
+    this.#store.tracked.settle();
+    return window === "1h" ? this.#store.hourReqs(id) : this.#store.reqsSince(id, this.#firstSlot(window));
   }
 
   /** Distinct identities (index into IDENTITIES) in a window; `undefined` when no request of it carried one. */
   distinct(id: number, identity: number, window: WindowName): number | undefined {
-    const count = this.fingerprints
-      .distinctIfAny(id, identity)
-      ?.count(firstSlot(windowFrom(window, this.#nowMs)));
+    const count =
+      window === "1h"
+        ? this.#store.distinctHour(id, identity)
+        : this.#store.distinct(id, identity, this.#firstSlot(window), slotOf(this.#nowMs));
     return count === 0 ? undefined : count;
   }
 
-  /** Sum over all requests of the shard in a window; those without JA4 and of the overflow included. */
+  /** Newest global signals; a view. */
+  signals(id: number): SeenSignals | undefined {
+    return this.#store.signals.get(id);
+  }
+
+  /** Sums over the whole shard in a window. `all` holds the requests without JA4 and those of the overflow too. */
   total(window: WindowName): { all: Tally; fingerprints: number; withoutJa4: number; overflow: number } {
-    const table = this.tallies(window);
-    const all = new Uint32Array(TALLY_WIDTH);
-    let fingerprints = 0;
-    for (let id = 0; (id + 1) * TALLY_WIDTH <= table.length; id++) {
-      addTally(all, 0, table, id * TALLY_WIDTH);
-      if (id >= FIRST_ID && table[id * TALLY_WIDTH + REQS]! > 0) fingerprints++;
-    }
+    const from = windowFrom(window, this.#nowMs);
+    const { fingerprints } = this.#store;
+    let known = this.#overflow.fingerprints(from / SLOT_MS, slotOf(this.#nowMs));
+    for (const id of fingerprints.ids()) if (fingerprints.lastSeenMs(id) > from) known++;
     return {
-      all,
-      fingerprints,
-      withoutJa4: table[WITHOUT_JA4 * TALLY_WIDTH + REQS] ?? 0,
-      overflow: table[OVERFLOW * TALLY_WIDTH + REQS] ?? 0,
+      withoutJa4: this.reqs(WITHOUT_JA4, window),
+      overflow: this.reqs(OVERFLOW, window),
+      all: this.tally(EVERYTHING, window).slice(),
+      fingerprints: known,
     };
   }
 
-  get bytes(): number {
-    let bytes = this.fingerprints.bytes;
-    for (const pane of this.#minutes.values()) bytes += pane.bytes;
-    for (const pane of this.#slots.values()) bytes += pane.bytes;
-    return bytes;
+  /** The hour's values of all fingerprints, for ranks. Of its own: later changes do not show. */
+  rankValues(): RankValues {
+    const { fingerprints, tracked } = this.#store;
+    tracked.settle();
+    const idEnd = fingerprints.idEnd;
+    const column = () => new Uint32Array(idEnd);
+    const values = { idEnd, tags: column(), reqs: column(), ips: column(), uas: column(), paths: column() };
+    const [ip, ua, path] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
+    for (let id = FIRST_ID; id < idEnd; id++) {
+      if (!fingerprints.isLive(id)) continue;
+      values.tags[id] = fingerprints.tag(id);
+      values.reqs[id] = this.#store.hourReqs(id);
+      values.ips[id] = this.#store.distinctHour(id, ip);
+      values.uas[id] = this.#store.distinctHour(id, ua);
+      values.paths[id] = this.#store.distinctHour(id, path);
+    }
+    return { ...values, others: this.#overflow.fingerprints(this.#firstSlot("1h"), slotOf(this.#nowMs)) };
   }
 
-  #heldTallies(window: WindowName): Uint32Array | undefined {
-    return this.#dense.find((entry) => entry.window === window && entry.version === this.#version)?.table;
+  /** The families of one part, most requests first. */
+  families(part: Part): FamilyRow[] {
+    const { fingerprints, tracked } = this.#store;
+    tracked.settle();
+    const sums = new FamilySums();
+    const key = new Uint32Array(KEY_WORDS);
+    const newFromMs = windowFrom("1m", this.#nowMs);
+    for (const id of fingerprints.ids()) {
+      fingerprints.copyKey(id, key);
+      const family = familyOf(part, key, 0);
+      if (family >= 0)
+        sums.add(family, this.#store.hourReqs(id), 1, fingerprints.firstSeenMs(id) > newFromMs ? 1 : 0);
+    }
+    this.#overflow.addFamilies(part, sums, this.#firstSlot("1m"));
+    return sums.rows();
+  }
+
+  /** Bytes by part; what is reserved counts, not only what is in use. */
+  memory(): Record<string, number> {
+    const { fingerprints, rows, signals, tracked } = this.#store;
+    return {
+      fingerprints: fingerprints.byteLength,
+      index: fingerprints.indexByteLength,
+      rows: rows.byteLength,
+      tracked: tracked.byteLength,
+      series: tracked.seriesBytes,
+      sets: tracked.sets.byteLength,
+      signals: signals.byteLength,
+      overflow: this.#overflow.byteLength,
+      pending: this.#pending.byteLength,
+    };
+  }
+
+  /** What was done to stay within memory. */
+  pressure(): { tracked: number; evicted: number; folded: number } {
+    return { tracked: this.#store.tracked.size, evicted: this.#overflow.evicted, folded: this.folded };
+  }
+
+  #firstSlot(window: WindowName): number {
+    return firstSlot(windowFrom(window, this.#nowMs));
+  }
+
+  #hourOf(id: number): number {
+    this.#store.tracked.settle();
+    return this.#store.hourReqs(id);
+  }
+
+  #begin(frame: Frame): void {
+    if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
+    this.#ids.fill(UNKNOWN, 0, frame.fps);
+    this.#columns = IDENTITIES.map((name) => frame.identities[name]);
   }
 
   #count(frame: Frame, row: number): void {
     const ms = frame.baseMs + frame.at[row]!;
-    const minute = minuteOf(ms);
-    if (minute < this.#firstMinute) {
-      this.late++;
+    const slot = slotOf(ms);
+    if (slot < this.#firstMinute * SLOTS_A_MINUTE) {
+      this.#late++;
       return;
     }
     if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
+    const { fingerprints, tracked } = this.#store;
     const flags = frame.flags[row]!;
-    const id = this.fingerprints.intern(frame.fps[frame.fp[row]!]!, ms);
-    const slot = slotOf(ms);
-    paneAt(this.#minutes, minute).count(id, flags);
-    if (slot >= this.#firstSlot) paneAt(this.#slots, slot).count(id, flags);
-    countFlags(this.fingerprints.hourTable, id * TALLY_WIDTH, flags);
-    if (id === OVERFLOW) this.overflow++;
-    // Identities are counted per fingerprint only: those of strangers to each other make no sensible set.
-    if (id < FIRST_ID) return;
-    this.fingerprints.seen(id, ms);
-    for (let identity = 0; identity < IDENTITIES.length; identity++) {
-      if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
-      const hash = frame.identities[IDENTITIES[identity]!][row]!;
-      const isNew = this.fingerprints.distinct(id, identity).add(hash, slot);
-      const column = NEW_COLUMNS[identity]!;
-      if (isNew && column >= 0) {
-        paneAt(this.#minutes, minute).increment(id, column);
-        this.fingerprints.hourTable[id * TALLY_WIDTH + column]!++;
-      }
+    const fp = frame.fp[row]!;
+    tracked.count(fingerprints.link(EVERYTHING), slot, flags);
+    let id = this.#ids[fp]!;
+    if (id < 0) id = this.#idOf(frame, fp, ms);
+    if (id === WITHOUT_JA4) tracked.count(fingerprints.link(WITHOUT_JA4), slot, flags);
+    else if (id === NONE) {
+      const at = fp * KEY_WORDS;
+      this.#overflow.count(fingerprints.hashOf(frame.keys, at), frame.keys, at, slot, flags);
+    } else {
+      if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, ms);
+      fingerprints.seen(id, ms);
+      this.#store.count(id, slot, flags, this.#columns, row);
     }
   }
 
-  #expireMinutes(first: number): void {
-    this.#firstMinute = first;
-    this.#version++;
-    const hour = this.fingerprints.hourTable;
-    for (const [minute, pane] of this.#minutes) {
-      if (minute >= first) continue;
-      for (const id of pane.ids()) subtractTally(hour, id * TALLY_WIDTH, pane.row(id)!, 0);
-      this.#minutes.delete(minute);
-    }
-    for (const [, id] of this.fingerprints.entries()) {
-      if (hour[id * TALLY_WIDTH + REQS] === 0) {
-        this.fingerprints.remove(id);
-        continue;
-      }
-      for (let identity = 0; identity < IDENTITIES.length; identity++) {
-        this.fingerprints.distinctIfAny(id, identity)?.expire(firstSlot(windowFrom("1h", this.#nowMs)));
+  /** The id of a frame's fingerprint, given one if there is room; NONE otherwise. */
+  #idOf(frame: Frame, fp: number, ms: number): number {
+    const { fingerprints, rows } = this.#store;
+    const at = fp * KEY_WORDS;
+    let id = WITHOUT_JA4;
+    if (frame.keys[at + 4] !== 0) {
+      const hash = fingerprints.hashOf(frame.keys, at);
+      id = fingerprints.find(hash, frame.keys, at);
+      if (id < 0) {
+        const full = fingerprints.size >= this.#limits.fingerprints || rows.size >= this.#limits.rows;
+        // One that does not get in is asked again with its next request: the door counts sightings.
+        if (full && !this.#overflow.knocks(hash)) return NONE;
+        if (full) this.#evict(false);
+        id = fingerprints.add(hash, frame.keys, at, ms);
       }
     }
+    this.#ids[fp] = id;
+    return id;
   }
 
-  #admitPending(): void {
-    const waiting = this.#pending;
-    this.#pending = [];
-    for (const { frame, rows } of waiting) {
-      const ahead = rows.filter((row) => {
-        if (frame.baseMs + frame.at[row]! > this.#nowMs) return true;
-        this.#count(frame, row);
-        return false;
-      });
-      if (ahead.length > 0) this.#pending.push({ frame, rows: ahead });
-      this.#takeSignals(frame);
+  /** Whether another request of the fingerprint fits without anybody leaving. */
+  #hasRoom(id: number): boolean {
+    const { fingerprints, rows, tracked } = this.#store;
+    if (fingerprints.isInFull(id)) return true;
+    if (fingerprints.rows(id) < ROWS_MAX) return rows.size < this.#limits.rows;
+    return tracked.size < this.#limits.tracked;
+  }
+
+  /** Lets the least active go. It may be the fingerprint itself: then it begins anew. */
+  #makeRoom(frame: Frame, fp: number, id: number, ms: number): number {
+    this.#evict(this.#store.fingerprints.rows(id) >= ROWS_MAX);
+    const { fingerprints } = this.#store;
+    const at = fp * KEY_WORDS;
+    const hash = fingerprints.hashOf(frame.keys, at);
+    const found = fingerprints.find(hash, frame.keys, at);
+    const now = found >= 0 ? found : fingerprints.add(hash, frame.keys, at, ms);
+    this.#ids[fp] = now;
+    return now;
+  }
+
+  #evict(inFullOnly: boolean): void {
+    this.#overflow.evictOne(inFullOnly);
+    // Its id may be given to another at once.
+    this.#ids.fill(UNKNOWN);
+  }
+
+  #expireTo(minute: number): void {
+    this.#store.tracked.settle();
+    while (this.#firstMinute < minute) {
+      const left = this.#store.fingerprints.size > 0 || this.#store.hourReqs(EVERYTHING) > 0;
+      this.#firstMinute = left ? Math.min(minute, this.#firstMinute + EXPIRE_MINUTES_MAX) : minute;
+      if (left) this.#expire();
     }
-    this.#version++;
+    this.#store.tracked.compact();
+  }
+
+  #expire(): void {
+    const { fingerprints, tracked } = this.#store;
+    const stamp = firstStamp(this.#firstMinute);
+    for (let id = 0; id < fingerprints.idEnd; id++) {
+      if (fingerprints.isLive(id) && this.#store.expire(id, this.#firstMinute, stamp)) this.#store.remove(id);
+    }
+    for (const index of this.#overflow.records()) tracked.expire(index, this.#firstMinute, stamp);
+    this.#overflow.trim();
+    if (this.#firstMinute % DOOR_AGE_MINUTES === 0) this.#overflow.age();
+  }
+
+  /** Makes the distinct counts of the least active coarser, and lets them go when they are at their coarsest. */
+  #keepWithinBytes(): void {
+    const { fingerprints, tracked } = this.#store;
+    if (tracked.usedBytes <= this.#limits.arenaBytes) return;
+    tracked.settle();
+    while (tracked.usedBytes > this.#limits.arenaBytes) {
+      const id = this.#overflow.leastActive(true);
+      if (id < 0) return;
+      if (tracked.fold(fingerprints.link(id))) this.folded++;
+      else this.#overflow.evict(id);
+    }
   }
 
   #takeSignals(frame: Frame): void {
-    for (const { fp, seenAtMs, values } of frame.signals) {
-      const id = seenAtMs > this.#nowMs ? undefined : this.fingerprints.id(frame.fps[fp]!);
-      if (id !== undefined) this.fingerprints.setSignals(id, { seenAtMs, values });
+    const { fp, seenAtMs, values } = frame.signals;
+    const { fingerprints } = this.#store;
+    for (let i = 0; i < fp.length; i++) {
+      if (seenAtMs[i]! > this.#nowMs) continue;
+      const at = fp[i]! * KEY_WORDS;
+      const id = fingerprints.find(fingerprints.hashOf(frame.keys, at), frame.keys, at);
+      if (id >= FIRST_ID) this.#store.signals.set(id, seenAtMs[i]!, values, i * (values.length / fp.length));
     }
   }
-}
-
-function paneAt(panes: Map<number, Pane>, key: number): Pane {
-  let pane = panes.get(key);
-  if (pane === undefined) {
-    pane = new Pane();
-    panes.set(key, pane);
-  }
-  return pane;
 }
