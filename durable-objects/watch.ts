@@ -2,6 +2,7 @@
  * What a shard watches for: runs detectors and thresholds over its window once a tick, and writes episodes and events in
  * one transaction, so that after a restart nothing is raised twice and no event is missing.
  */
+import { logWarning } from "../src/base/log.ts";
 import { type Random, ulid } from "../src/base/random.ts";
 import { rfc3339 } from "../src/base/time.ts";
 import { COOLDOWN_DEFAULT_MS, MINUTE_MS } from "../src/config.ts";
@@ -36,6 +37,8 @@ export class Watch {
   #episodes = new Map<string, Episode>();
   #cleared = new Map<string, Cleared>();
   #thresholds: ThresholdStates = new Map();
+  /** Samples that could not be read, as told so far. */
+  #unreadable = 0;
   /** What is on disk, so that only changes are written. */
   #stored = new Map<string, string>();
 
@@ -113,6 +116,7 @@ export class Watch {
         return this.#event(`hellotide.threshold.${type}`, ja4, data);
       }),
     ];
+    this.#warnOfSamples();
     this.#save(events, found.episodes, found.cleared, states);
     return found.suppressed + crossed.suppressed;
   }
@@ -126,6 +130,18 @@ export class Watch {
 
   #evidenceFor(ja4: string): Evidence {
     return evidenceOf(this.#evidence.of(ja4, this.#window.nowMs - EVIDENCE_MS));
+  }
+
+  /** An anomaly goes out without evidence that cannot be read; that something is wrong with a sender must still show. */
+  #warnOfSamples(): void {
+    const { unreadable } = this.#evidence;
+    if (unreadable > this.#unreadable)
+      logWarning({
+        event: "samples_unreadable",
+        site: this.#site.name,
+        count: unreadable - this.#unreadable,
+      });
+    this.#unreadable = unreadable;
   }
 
   #url(ja4: string): string {

@@ -87,8 +87,16 @@ export const FRAME_ROWS_MAX = 4_000;
 export const FRAME_BYTES_MAX = 1_500_000;
 /** The builder starts a new frame when its estimate passes this, well under FRAME_BYTES_MAX. */
 export const FRAME_BYTES_TARGET = 1_000_000;
-/** Samples (evidence) a fingerprint and frame. */
+/**
+ * Samples (evidence) a fingerprint and frame: FRAME_SAMPLES_MIN of its rows, and one for every FRAME_SAMPLE_ROWS of them
+ * up to FRAME_SAMPLES_MAX. Most fingerprints of a frame have few rows, and their samples are most of its bytes; whoever
+ * floods has many, and with two of them a share in the evidence is wrong by a third.
+ */
+export const FRAME_SAMPLES_MIN = 2;
 export const FRAME_SAMPLES_MAX = 8;
+export const FRAME_SAMPLE_ROWS = 8;
+/** Cap on a frame's packed samples; the builder starts a new frame well before. */
+export const FRAME_SAMPLES_BYTES_MAX = 1024 * 1024;
 export const SAMPLE_TEXT_MAX_CHARS = 128;
 
 // --- Shard --------------------------------------------------------------------------------------------------
@@ -113,8 +121,9 @@ export const DOOR_AGE_MINUTES = 10;
 export const VICTIM_SAMPLE = 64;
 /** Families a part that are counted one by one among the requests beyond capacity. */
 export const FAMILIES_BEYOND_MAX = 512;
-/** Newest samples kept a shard, over all fingerprints, as evidence. */
-export const EVIDENCE_RING = 8_192;
+/** Newest evidence kept a shard, over all fingerprints: frames whose samples it is, and bytes of all of them. */
+export const EVIDENCE_FRAMES_MAX = 4_096;
+export const EVIDENCE_BYTES_MAX = 4 * 1024 * 1024;
 /** Times a Worker tries a shard before it answers 503. The frame id makes every repeat harmless. */
 export const SHARD_TRIES = 3;
 /** `Retry-After` of a 503. */
@@ -153,5 +162,10 @@ relate(STAMP_MS % SLOT_MS === 0 && MINUTE_MS % STAMP_MS === 0, "stamps must hold
 relate(LOG_KEEP_MS >= PAST_MAX_MS + FUTURE_MAX_MS + MINUTE_MS, "the log must outlive the 1h window");
 relate(IDEMPOTENCY_KEEP_MS > LOG_KEEP_MS, "a key must outlive the frame ids that it derives");
 relate(FRAME_BYTES_TARGET < FRAME_BYTES_MAX && FRAME_BYTES_MAX < 2_000_000, "a frame must fit a row");
+relate(FRAME_SAMPLES_BYTES_MAX >= FRAME_BYTES_TARGET, "the samples of a full frame must fit their cap");
+relate(
+  EVIDENCE_BYTES_MAX > FRAME_SAMPLES_BYTES_MAX + FRAME_BYTES_TARGET,
+  "evidence must hold any frame's samples",
+);
 relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= 25 * SECOND_MS, "age and a send must fit waitUntil's 30 s");
 relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

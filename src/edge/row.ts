@@ -31,13 +31,11 @@ export function toRow(observation: Observation, hash: KeyedHash, agents: UserAge
       (host === undefined ? 0 : HAS_HOST) |
       (asn === undefined ? 0 : HAS_ASN) |
       (signals === undefined ? 0 : HAS_SIGNALS),
-    hashes: {
-      ip: address === undefined ? 0 : hashAddress(hash, address),
-      ua: userAgent === undefined ? 0 : hash.text(userAgent),
-      path: path === undefined ? 0 : hash.text(path),
-      host: host === undefined ? 0 : hash.text(host),
-      asn: asn ?? 0,
-    },
+    ipHash: address === undefined ? 0 : hashAddress(hash, address),
+    uaHash: userAgent === undefined ? 0 : hash.text(userAgent),
+    pathHash: path === undefined ? 0 : hash.text(path),
+    hostHash: host === undefined ? 0 : hash.text(host),
+    asnNumber: asn ?? 0,
     signals: signals === undefined ? undefined : dense(signals),
     path,
     host,

@@ -15,7 +15,7 @@ const LEASE_MS = 12_000;
 const NOTHING = { resend: [], send: false, lead: undefined };
 
 const row: Row = {
-  ...{ timestampMs: 0, ja4: "", flags: 0, hashes: { ip: 0, ua: 0, path: 0, host: 0, asn: 0 } },
+  ...{ timestampMs: 0, ja4: "", flags: 0, ipHash: 0, uaHash: 0, pathHash: 0, hostHash: 0, asnNumber: 0 },
   ...{ signals: undefined, path: undefined, host: undefined, method: undefined },
   ...{ status: undefined, asn: undefined, rayId: undefined },
 };

@@ -147,7 +147,15 @@ describe("identities", () => {
         HAS_HOST,
     );
     const bare = toRow(parse({}), hash, new UserAgentClassifier());
-    expect(bare).toMatchObject({ ja4: "", flags: 0, hashes: { ip: 0, ua: 0, path: 0, host: 0, asn: 0 } });
+    expect(bare).toMatchObject({
+      ja4: "",
+      flags: 0,
+      ipHash: 0,
+      uaHash: 0,
+      pathHash: 0,
+      hostHash: 0,
+      asnNumber: 0,
+    });
   });
 
   it("IDENT-3: signals without a JA4 are nobody's", () => {
