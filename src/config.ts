@@ -12,7 +12,7 @@ export const HOUR_MS = 3_600_000;
 
 /** Grain of the 1m and 5m windows (contract §4: 60–65 s, 300–305 s). */
 export const SLOT_MS = 5_000;
-/** Grain of distinct counts: a stamp fits a byte for 85 minutes (contract §4: at most 20 s wider than the window). */
+/** Grain of distinct counts: one byte holds 255 of them, 85 min (contract §4: at most 20 s wider than the window). */
 export const STAMP_MS = 20_000;
 /** The three windows that every number is given for, in display order. */
 export const WINDOWS = ["1m", "5m", "1h"] as const;
@@ -158,7 +158,12 @@ function relate(holds: boolean, what: string): void {
   if (!holds) throw new Error(`config: ${what}`);
 }
 relate(MINUTE_MS % SLOT_MS === 0, "a minute must hold whole slots");
-relate(STAMP_MS % SLOT_MS === 0 && MINUTE_MS % STAMP_MS === 0, "stamps must hold whole slots, minutes whole stamps");
+relate(
+  STAMP_MS % SLOT_MS === 0 && MINUTE_MS % STAMP_MS === 0,
+  "windows must hold whole stamps and stamps whole slots",
+);
+// An hour, what lies ahead, and two sweeps of a minute each; the rest of the 85 min is for late sweeps.
+relate(PAST_MAX_MS + FUTURE_MAX_MS + 2 * MINUTE_MS < 254 * STAMP_MS, "stamps must outlive the 1h window");
 relate(LOG_KEEP_MS >= PAST_MAX_MS + FUTURE_MAX_MS + MINUTE_MS, "the log must outlive the 1h window");
 relate(IDEMPOTENCY_KEEP_MS > LOG_KEEP_MS, "a key must outlive the frame ids that it derives");
 relate(FRAME_BYTES_TARGET < FRAME_BYTES_MAX && FRAME_BYTES_MAX < 2_000_000, "a frame must fit a row");
