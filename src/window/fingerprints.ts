@@ -29,6 +29,7 @@ export class Fingerprints {
   readonly #signals: (SeenSignals | undefined)[] = [undefined, undefined];
   readonly #distinct: (Distinct | undefined)[] = [];
   #hour = new Uint32Array(16 * TALLY_WIDTH);
+  #tags = new Uint32Array(16);
 
   /** Live fingerprints. */
   get size(): number {
@@ -42,6 +43,16 @@ export class Fingerprints {
 
   id(ja4: string): number | undefined {
     return this.#ids.get(ja4);
+  }
+
+  /** A hash of the fingerprint that has the id. An id is used again: by the tag one knows whether it still means the same. */
+  tag(id: number): number {
+    return this.#tags[id]!;
+  }
+
+  /** The tags by id. A view; valid until the next `intern`. */
+  get tags(): Uint32Array {
+    return this.#tags;
   }
 
   /** Live fingerprints in the order of their arrival. */
@@ -69,7 +80,11 @@ export class Fingerprints {
       const grown = new Uint32Array(this.#hour.length * 2);
       grown.set(this.#hour);
       this.#hour = grown;
+      const tags = new Uint32Array(this.#tags.length * 2);
+      tags.set(this.#tags);
+      this.#tags = tags;
     }
+    this.#tags[id] = tagOf(ja4);
     return id;
   }
 
@@ -136,4 +151,11 @@ export class Fingerprints {
     for (const table of this.#distinct) bytes += table === undefined ? 8 : table.bytes + 100;
     return bytes;
   }
+}
+
+/** FNV-1a over UTF-16 code units. */
+function tagOf(ja4: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < ja4.length; i++) hash = Math.imul(hash ^ ja4.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }

@@ -128,6 +128,23 @@ export class Window {
     return count === 0 ? undefined : count;
   }
 
+  /** The hour's values of every live fingerprint, by id; `reqs` 0 = no fingerprint has this id. Valid until the window changes. */
+  rankValues(): Record<"tags" | "reqs" | "ips" | "uas" | "paths", Uint32Array> & {
+    idEnd: number;
+    others: number;
+  } {
+    const { idEnd, hourTable, tags } = this.fingerprints;
+    const column = () => new Uint32Array(idEnd);
+    const [reqs, ips, uas, paths] = [column(), column(), column(), column()];
+    for (const [, id] of this.fingerprints.entries()) {
+      reqs[id] = hourTable[id * TALLY_WIDTH + REQS]!;
+      ips[id] = this.distinct(id, IDENTITIES.indexOf("ip"), "1h") ?? 0;
+      uas[id] = this.distinct(id, IDENTITIES.indexOf("ua"), "1h") ?? 0;
+      paths[id] = this.distinct(id, IDENTITIES.indexOf("path"), "1h") ?? 0;
+    }
+    return { idEnd, tags, reqs, ips, uas, paths, others: 0 };
+  }
+
   /** Sum over all requests of the shard in a window; those without JA4 and of the overflow included. */
   total(window: WindowName): { all: Tally; fingerprints: number; withoutJa4: number; overflow: number } {
     const table = this.tallies(window);
