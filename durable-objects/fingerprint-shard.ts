@@ -228,8 +228,8 @@ export class FingerprintShard extends DurableObject<Env> {
     if (!isRead) this.#warn("census_form");
   }
 
+  /** Sets the next tick, unless one as early is set: data on an idle shard bring its tick forward. */
   async #schedule(): Promise<void> {
-    if (this.#nextTickMs !== undefined) return;
     const at = nextTick({
       nowMs: Date.now(),
       tickMs: this.#options.tickMs,
@@ -238,7 +238,7 @@ export class FingerprintShard extends DurableObject<Env> {
       busy: this.#watch.isBusy || this.#outbox.isWaiting,
       empty: this.#window.isEmpty,
     });
-    if (at !== undefined) await this.#setTick(at);
+    if (at !== undefined && at < (this.#nextTickMs ?? Number.POSITIVE_INFINITY)) await this.#setTick(at);
   }
 
   async #setTick(atMs: number): Promise<void> {
