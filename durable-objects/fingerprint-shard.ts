@@ -14,8 +14,7 @@ import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
 import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
 import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
-import type { ShardReport } from "../src/signals/census.ts";
-import { RankReport } from "../src/signals/ranks.ts";
+import type { ShardReport } from "../src/signals/census-wire.ts";
 import { minuteOf } from "../src/window/time.ts";
 import { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
@@ -63,7 +62,7 @@ export class FingerprintShard extends DurableObject<Env> {
     this.#log = new IngestLog(this.#store, this.#window, this.#evidence);
     warnUnreadable(site, shard, this.#log.recover(Date.now()));
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
-    this.#ranks = new RanksLink(this.#window, stubs, this.#place);
+    this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site));
     const origin = this.#options.publicUrl ?? "";
     this.#watch = new Watch(this.#store, this.#window, this.#evidence, { name: site, origin }, (bytes) =>
       crypto.getRandomValues(bytes),
@@ -146,9 +145,9 @@ export class FingerprintShard extends DurableObject<Env> {
   }
 
   /** The Census asks this of a shard that it has not heard of. */
-  rankReport(): ShardReport {
+  rankTables(): ShardReport {
     this.#advance();
-    return RanksLink.shardReport(new RankReport(this.#window), this.#window.firstDataMs, this.#nextTickMs);
+    return this.#ranks.fullReport(this.#window.firstDataMs, this.#nextTickMs);
   }
 
   /** Puts settings into force at once; answers the revision in force (an older push is ignored). */
@@ -224,12 +223,14 @@ export class FingerprintShard extends DurableObject<Env> {
     }
   }
 
-  #exchangeRanks(): Promise<void> {
-    return this.#ranks.exchange(this.#settings.shards, this.#window.firstDataMs, this.#nextTickMs);
+  async #exchangeRanks(): Promise<void> {
+    const { shards } = this.#settings;
+    const isRead = await this.#ranks.exchange(shards, this.#window.firstDataMs, this.#nextTickMs);
+    if (!isRead) this.#warn("census_form");
   }
 
+  /** Sets the next tick, unless one as early is set: data on an idle shard bring its tick forward. */
   async #schedule(): Promise<void> {
-    if (this.#nextTickMs !== undefined) return;
     const at = nextTick({
       nowMs: Date.now(),
       tickMs: this.#options.tickMs,
@@ -238,7 +239,7 @@ export class FingerprintShard extends DurableObject<Env> {
       busy: this.#watch.isBusy || this.#outbox.isWaiting,
       empty: this.#window.isEmpty,
     });
-    if (at !== undefined) await this.#setTick(at);
+    if (at !== undefined && at < (this.#nextTickMs ?? Number.POSITIVE_INFINITY)) await this.#setTick(at);
   }
 
   async #setTick(atMs: number): Promise<void> {
@@ -251,7 +252,8 @@ export class FingerprintShard extends DurableObject<Env> {
     this.#store.meta.set("settings", settings);
   }
 
-  #warn(event: string, error: unknown): void {
-    logWarning({ event, site: this.#place.site, shard: this.#place.shard, error: errorClass(error) });
+  #warn(event: string, error?: unknown): void {
+    const { site, shard } = this.#place;
+    logWarning({ event, site, shard, ...(error === undefined ? {} : { error: errorClass(error) }) });
   }
 }

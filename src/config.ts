@@ -152,6 +152,8 @@ export const LOOKUP_MAX = 100;
 export const RANKS_FRESH_MS = SECOND_MS;
 /** … and does not wait longer than this for it. */
 export const RANKS_WAIT_MS = SECOND_MS;
+/** The Census waits this long for shards that it was never told of, and asks each once a tick: one that hangs holds no one up. */
+export const CENSUS_ASK_MS = 750;
 
 /** Throws at load when two tunables contradict each other. */
 function relate(holds: boolean, what: string): void {
@@ -173,4 +175,5 @@ relate(
   "evidence must hold any frame's samples",
 );
 relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= 25 * SECOND_MS, "age and a send must fit waitUntil's 30 s");
+relate(CENSUS_ASK_MS < RANKS_WAIT_MS, "the Census must answer while the reader still waits");
 relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

@@ -193,6 +193,11 @@ export class Distincts {
     return this.#large.fold(set);
   }
 
+  /** Cells of a large set; 0 while it is exact. */
+  cellsOf(set: number): number {
+    return set === 0 || !this.#isLarge(set) ? 0 : 1 << this.#large.logCells(set);
+  }
+
   /** Bytes of the set's block. */
   bytesOf(set: number): number {
     return set === 0 ? 0 : this.#wordsOf(set) * 4;

@@ -30,6 +30,8 @@ const OWNER = SETS + IDENTITY_FLAGS.length;
 const STRIDE = OWNER + 1;
 /** Owner of a record that belongs to no single fingerprint. */
 export const NOBODY = 0xfffffffe;
+/** A distinct count with fewer cells (4 % standard error) is not worth its fingerprint's place. */
+const CELLS_MIN = 256;
 /** A series of slots holds 61 at most; past that its oldest rows are out of every window. */
 const SLOT_ROWS_MAX = 62;
 
@@ -187,17 +189,15 @@ export class Tracked {
     return this.#records.page(index)[this.#records.at(index) + SETS + identity]!;
   }
 
-  /** Halves the cells of the record's large sets; false when there is nothing left to halve. */
+  /** Halves the cells of the record's large sets, not below CELLS_MIN; false when there is nothing left to halve. */
   fold(index: number): boolean {
     const page = this.#records.page(index);
     const at = this.#records.at(index);
     let folded = false;
-    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++) {
-      const set = page[at + SETS + identity]!;
-      if (set === 0) continue;
-      const before = this.sets.bytesOf(set);
-      page[at + SETS + identity] = this.sets.fold(set);
-      folded ||= this.sets.bytesOf(page[at + SETS + identity]!) < before;
+    for (let set = at + SETS; set < at + SETS + IDENTITY_FLAGS.length; set++) {
+      if (this.sets.cellsOf(page[set]!) <= CELLS_MIN) continue;
+      page[set] = this.sets.fold(page[set]!);
+      folded = true;
     }
     return folded;
   }
