@@ -4,7 +4,6 @@ import type { WindowName } from "../config.ts";
 import type { FingerprintRow, SORTS } from "../schemas/reading.ts";
 import { FIRST_ID } from "../window/fingerprints.ts";
 import { DISTINCTS, windowNumbers } from "../window/snapshot.ts";
-import { REQS, TALLY_WIDTH } from "../window/tally.ts";
 import type { Window } from "../window/window.ts";
 import { globTest } from "../wire/ja4.ts";
 import { Top } from "./top.ts";
@@ -38,13 +37,11 @@ export function listFingerprints(
   const inScope = query.ja4 === undefined || query.ja4 === "*" ? undefined : globTest(query.ja4);
   const sortBy = sortValues(window, query, scoreOf);
   const isBefore = valueOrder(query.order);
-  const table = window.tallies(query.window);
   const top = new Top(limit + 1, (aValue, aId, bValue, bId) =>
     aValue === bValue ? fingerprints.ja4(aId) < fingerprints.ja4(bId) : isBefore(aValue, bValue),
   );
   for (let id = FIRST_ID; id < fingerprints.idEnd; id++) {
-    // Without a request in the window; a freed id has none in any.
-    if ((table[id * TALLY_WIDTH + REQS] ?? 0) === 0) continue;
+    if (!fingerprints.isLive(id) || window.reqs(id, query.window) === 0) continue;
     if (inScope?.(fingerprints.ja4(id)) === false) continue;
     const value = sortBy(id);
     if (after !== undefined && !isBefore(after.value, value)) {
@@ -94,10 +91,8 @@ function sortValues(
 ): (id: number) => number {
   const { fingerprints } = window;
   switch (sort) {
-    case "reqs": {
-      const table = window.tallies(name);
-      return (id) => table[id * TALLY_WIDTH + REQS]!;
-    }
+    case "reqs":
+      return (id) => window.reqs(id, name);
     case "last_seen":
       return (id) => fingerprints.lastSeenMs(id);
     case "score":

@@ -4,6 +4,9 @@
  * table always belong together.
  */
 import { type CountOfCounts, countOfCounts, mergeCounts, RankTable } from "../sketch/count-of-counts.ts";
+import type { RankValues } from "../window/window.ts";
+
+export type { RankValues };
 
 /** What is ranked. */
 export const RANKED = ["reqs", "ips", "uas", "paths"] as const;
@@ -14,16 +17,6 @@ export type RankCounts = Record<Ranked, CountOfCounts>;
 /** A value each, in the order of RANKED. */
 export function ofRanked<T>(make: (ranked: Ranked) => T): Record<Ranked, T> {
   return { reqs: make("reqs"), ips: make("ips"), uas: make("uas"), paths: make("paths") };
-}
-
-/** The hour's values of every live fingerprint, as columns by id; `reqs` 0 = no fingerprint has this id. */
-export interface RankValues extends Readonly<Record<Ranked, Uint32Array>> {
-  /** One more than the highest id. */
-  readonly idEnd: number;
-  /** A hash of the fingerprint that has the id: a freed id is given to another one. */
-  readonly tags: Uint32Array;
-  /** Fingerprints beyond the shard's capacity, which are not told apart: each counts as one with a single request. */
-  readonly others: number;
 }
 
 /** A shard's values at one moment: what it tells the Census, and what its ranks are looked up with. */

@@ -38,7 +38,6 @@ const ORIGIN_BACK_MS = 2 ** 31;
 const ORIGIN_MOVES_MS = 2 ** 32 - 2 ** 27;
 
 export class Fingerprints {
-<<<<<<< HEAD
   readonly #records = new Records(STRIDE, 10);
   readonly #index = new KeyIndex(
     (id) => this.tag(id),
@@ -53,17 +52,6 @@ export class Fingerprints {
     this.#seed = seed;
     for (let id = 0; id < FIRST_ID; id++) this.#records.alloc();
   }
-=======
-  readonly #ids = new Map<string, number>();
-  readonly #ja4: (string | undefined)[] = ["", ""];
-  readonly #free: number[] = [];
-  readonly #firstSeenMs: number[] = [0, 0];
-  readonly #lastSeenMs: number[] = [0, 0];
-  readonly #signals: (SeenSignals | undefined)[] = [undefined, undefined];
-  readonly #distinct: (Distinct | undefined)[] = [];
-  #hour = new Uint32Array(16 * TALLY_WIDTH);
-  #tags = new Uint32Array(16);
->>>>>>> 50a47a137200e0193e58e5826a9ab49b02f09e44
 
   /** Live fingerprints. */
   get size(): number {
@@ -94,28 +82,9 @@ export class Fingerprints {
   }
 
   id(ja4: string): number | undefined {
-<<<<<<< HEAD
     if (ja4 === "" || !packKey(ja4, this.#key, 0)) return undefined;
     const id = this.find(this.hashOf(this.#key, 0), this.#key, 0);
     return id < 0 ? undefined : id;
-=======
-    return this.#ids.get(ja4);
-  }
-
-  /** A hash of the fingerprint that has the id. An id is used again: by the tag one knows whether it still means the same. */
-  tag(id: number): number {
-    return this.#tags[id]!;
-  }
-
-  /** The tags by id. A view; valid until the next `intern`. */
-  get tags(): Uint32Array {
-    return this.#tags;
-  }
-
-  /** Live fingerprints in the order of their arrival. */
-  entries(): IterableIterator<[string, number]> {
-    return this.#ids.entries();
->>>>>>> 50a47a137200e0193e58e5826a9ab49b02f09e44
   }
 
   ja4(id: number): string {
@@ -123,7 +92,6 @@ export class Fingerprints {
     return unpackKey(this.#key, 0);
   }
 
-<<<<<<< HEAD
   /** Writes a fingerprint's key to the front of `key`. */
   copyKey(id: number, key: Uint32Array): void {
     const page = this.#records.page(id);
@@ -159,29 +127,6 @@ export class Fingerprints {
     page[record + FIRST_WORD] = this.#toTime(seenMs);
     page[record + LAST_WORD] = page[record + FIRST_WORD]!;
     this.#index.add(id, hash);
-=======
-  /** The fingerprint's id, made when it is new; OVERFLOW when there is no room for another. */
-  intern(ja4: string, seenMs: number): number {
-    if (ja4 === "") return WITHOUT_JA4;
-    const known = this.#ids.get(ja4);
-    if (known !== undefined) return known;
-    if (this.#ids.size >= FINGERPRINTS_MAX) return OVERFLOW;
-    const id = this.#free.pop() ?? this.#ja4.length;
-    this.#ids.set(ja4, id);
-    this.#ja4[id] = ja4;
-    this.#firstSeenMs[id] = seenMs;
-    this.#lastSeenMs[id] = seenMs;
-    this.#signals[id] = undefined;
-    if ((id + 1) * TALLY_WIDTH > this.#hour.length) {
-      const grown = new Uint32Array(this.#hour.length * 2);
-      grown.set(this.#hour);
-      this.#hour = grown;
-      const tags = new Uint32Array(this.#tags.length * 2);
-      tags.set(this.#tags);
-      this.#tags = tags;
-    }
-    this.#tags[id] = tagOf(ja4);
->>>>>>> 50a47a137200e0193e58e5826a9ab49b02f09e44
     return id;
   }
 
@@ -281,17 +226,9 @@ export class Fingerprints {
   }
 }
 
-<<<<<<< HEAD
 function mix(hash: number, word: number): number {
   let k = Math.imul(word, 0xcc9e2d51);
   k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
   const mixed = hash ^ k;
   return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
-=======
-/** FNV-1a over UTF-16 code units. */
-function tagOf(ja4: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < ja4.length; i++) hash = Math.imul(hash ^ ja4.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
->>>>>>> 50a47a137200e0193e58e5826a9ab49b02f09e44
 }

@@ -4,9 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type ListQuery, listFingerprints } from "../../src/reading/list.ts";
 import { Top } from "../../src/reading/top.ts";
 import { Window } from "../../src/window/window.ts";
-import { HAS_IP, HAS_PATH } from "../../src/wire/flags.ts";
-import { decodeFrame, encodeFrame } from "../../src/wire/frame.ts";
-import { FrameBuilder, NO_COUNTERS } from "../../src/wire/frame-builder.ts";
+import { frameOf } from "../support/window-frames.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:02Z");
 
@@ -30,26 +28,13 @@ const client = fc.record({
 });
 
 function windowOf(clients: readonly Client[]): Window {
-  const builder = new FrameBuilder();
-  for (const { ja4, reqs, ips, agoMs } of clients) {
-    for (let i = 0; i < reqs; i++) {
-      builder.add({
-        timestampMs: NOW - agoMs,
-        ja4,
-        flags: HAS_PATH | (i < ips ? HAS_IP : 0),
-        hashes: { ip: i + 1, ua: 0, path: 1, host: 0, asn: 0 },
-        signals: undefined,
-        path: undefined,
-        host: undefined,
-        method: undefined,
-        status: undefined,
-        asn: undefined,
-        rayId: undefined,
-      });
-    }
-  }
-  const window = new Window();
-  window.apply(decodeFrame(encodeFrame(builder.build(new Uint8Array(16), "observations", NO_COUNTERS))), NOW);
+  const window = new Window(0);
+  const seen = clients.flatMap(({ ja4, reqs, ips, agoMs }) =>
+    Array.from({ length: reqs }, (_, i) => {
+      return { at: NOW - agoMs, ja4, path: 1, ...(i < ips ? { ip: i + 1 } : {}) };
+    }),
+  );
+  window.apply(frameOf(seen), NOW);
   return window;
 }
 

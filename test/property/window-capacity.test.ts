@@ -157,11 +157,17 @@ describe("capacity", () => {
     const limit = 150_000;
     const window = new Window(SEED, { arenaBytes: limit });
     let value = 0;
+    // Hashes as an edge would make them: 32 bits without a pattern (Murmur3's finaliser).
+    const hash = () => {
+      let h = ++value;
+      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+      return (h ^ (h >>> 16)) >>> 0;
+    };
     for (let round = 0; round < 40; round++) {
       const now = START + round * 20_000;
       const batch = Array.from({ length: 3_000 }, (_, i): Observed => {
-        // Hashes as an edge would make them: spread over 32 bits.
-        return { at: now - (i % 5_000), ja4: ja4Of(i % 60), ip: Math.imul(++value, 0x9e3779b1) >>> 0, path: i };
+        return { at: now - (i % 5_000), ja4: ja4Of(i % 60), ip: hash(), path: hash() & 0xffffff };
       });
       window.apply(frameOf(batch), now);
     }

@@ -14,9 +14,7 @@ import {
 import { ofRanked, type RankCounts } from "../../src/signals/ranks.ts";
 import { countOfCounts, EMPTY_COUNTS } from "../../src/sketch/count-of-counts.ts";
 import { Window } from "../../src/window/window.ts";
-import { HAS_IP } from "../../src/wire/flags.ts";
-import { decodeFrame, encodeFrame } from "../../src/wire/frame.ts";
-import { FrameBuilder, NO_COUNTERS } from "../../src/wire/frame-builder.ts";
+import { frameOf } from "../support/window-frames.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:02Z");
 const TICK_MS = 5_000;
@@ -127,29 +125,12 @@ const JA4S = ["t13d1516h2_8daaf6152771_02713d6af862", "t13d1715h2_5b57614c22b0_3
 
 /** Counts `requests` of a fingerprint, each from its own address. */
 function visit(window: Window, ja4: string, requests: number, atMs: number): void {
-  const builder = new FrameBuilder();
-  for (let i = 0; i < requests; i++) {
-    builder.add({
-      timestampMs: atMs,
-      ja4,
-      flags: HAS_IP,
-      hashes: { ip: i + 1, ua: 0, path: 0, host: 0, asn: 0 },
-      signals: undefined,
-      path: undefined,
-      host: undefined,
-      method: undefined,
-      status: undefined,
-      asn: undefined,
-      rayId: undefined,
-    });
-  }
-  const bytes = encodeFrame(builder.build(new Uint8Array(16).fill(1), "observations", NO_COUNTERS));
-  window.apply(decodeFrame(bytes), atMs);
+  window.apply(frameOf(Array.from({ length: requests }, (_, i) => ({ at: atMs, ja4, ip: i + 1 }))), atMs);
 }
 
 /** A shard's link to a Census that can be taken away, restarted and made to answer anything. */
 function linked(seen?: RankedWindow) {
-  const window = new Window();
+  const window = new Window(0);
   const calls: { sent: boolean; received: boolean }[] = [];
   const world = {
     window,
