@@ -2,5 +2,6 @@
 import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
+import { ingest } from "./ingest.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen];
+export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen, ingest];
