@@ -2,6 +2,7 @@
 import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
+import { ingest } from "./ingest.ts";
 import { rank } from "./rank.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen, rank];
+export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen, ingest, rank];

@@ -26,7 +26,7 @@ import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
 import { ShardStore } from "./sql/shard-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
-import { withTimeout } from "./timeout.ts";
+import { pause, withTimeout } from "./timeout.ts";
 import { Watch } from "./watch.ts";
 
 export class FingerprintShard extends DurableObject<Env> {
@@ -59,7 +59,11 @@ export class FingerprintShard extends DurableObject<Env> {
       thresholds: [],
     };
     this.#claims = new Claims(this.#store);
-    this.#log = new IngestLog(this.#store, this.#window, this.#evidence);
+    this.#log = new IngestLog(this.#store, this.#window, this.#evidence, {
+      nowMs: () => Date.now(),
+      sync: () => this.#committed(),
+      pause,
+    });
     warnUnreadable(site, shard, this.#log.recover(Date.now()));
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
     this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site));
@@ -73,17 +77,10 @@ export class FingerprintShard extends DurableObject<Env> {
     });
   }
 
-  /** Takes frames; returns after they are on disk. `shards`: the site's number of shards. */
+  /** Takes frames; answers after they are on disk. `shards`: the site's number of shards. */
   async ingest(payloads: Uint8Array[], shards: number): Promise<IngestResult> {
-    const nowMs = Date.now();
-    const result = this.#log.accept(payloads, nowMs);
-    if (!result.ok) return result;
-    this.#lastIngestMs = nowMs;
-    if (this.#settings.shards !== shards) this.#keepSettings({ ...this.#settings, shards });
-    // A queue of calls can starve the alarm: an overdue tick runs from here.
-    if (this.#nextTickMs !== undefined && nowMs - this.#nextTickMs > this.#options.tickMs)
-      this.ctx.waitUntil(this.#tick());
-    else await this.#schedule();
+    const result = await this.#log.accept(payloads, Date.now());
+    if (result.ok && this.#settings.shards !== shards) this.#keepSettings({ ...this.#settings, shards });
     return result;
   }
 
@@ -161,6 +158,16 @@ export class FingerprintShard extends DurableObject<Env> {
 
   activeThresholds(): Record<string, string[]> {
     return this.#watch.activeThresholds();
+  }
+
+  /** A group of frames was written: sees to the tick, and resolves when the group is durable, the alarm with it. */
+  #committed(): Promise<void> {
+    const nowMs = Date.now();
+    this.#lastIngestMs = nowMs;
+    // A queue of calls can starve the alarm: an overdue tick runs from here.
+    const overdue = this.#nextTickMs !== undefined && nowMs - this.#nextTickMs > this.#options.tickMs;
+    this.ctx.waitUntil(overdue ? this.#tick() : this.#schedule());
+    return this.ctx.storage.sync();
   }
 
   override async alarm(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The one place with a timer: a bound on how long an object waits for another. The timer never outlives the wait. */
+/** The one place with timers: bounds on how long an object waits. A timer never outlives its wait. */
 
 class TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -14,5 +14,18 @@ export async function withTimeout<T>(promise: Promise<T>, ms: number, what: stri
     return await Promise.race([promise, expired]);
   } finally {
     if (timer !== undefined) clearTimeout(timer);
+  }
+}
+
+/** Until `wake` resolves, but no longer than `ms`. */
+export async function pause(wake: Promise<void>, ms: number): Promise<void> {
+  let timer: number | null = null;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    await Promise.race([wake, over]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -83,7 +83,7 @@ export const SIGNALS_MAX_AGE_DEFAULT_MS = 5 * SECOND_MS;
 
 // --- Wire frame --------------------------------------------------------------------------------------------
 export const FRAME_ROWS_MAX = 4_000;
-/** Cap on an encoded frame; also what one log row holds. The platform's limit on a row is 2 MB. */
+/** Cap on an encoded frame, which must fit into a row of the log. */
 export const FRAME_BYTES_MAX = 1_500_000;
 /** The builder starts a new frame when its estimate passes this, well under FRAME_BYTES_MAX. */
 export const FRAME_BYTES_TARGET = 1_000_000;
@@ -124,6 +124,25 @@ export const FAMILIES_BEYOND_MAX = 512;
 /** Newest evidence kept a shard, over all fingerprints: frames whose samples it is, and bytes of all of them. */
 export const EVIDENCE_FRAMES_MAX = 4_096;
 export const EVIDENCE_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Group commit: rows written are the largest cost of a shard. Up to COMMIT_QUIET_CALLS calls a second each call is
+ * written at once; from there the pause between commits grows, until at COMMIT_BUSY_CALLS and above it is the longest.
+ * A row a call costs $1 a million on top of the call's $0.15; with the pause a shard writes at most 4 small rows a second.
+ */
+export const COMMIT_QUIET_CALLS = 10;
+export const COMMIT_BUSY_CALLS = 20;
+export const COMMIT_PAUSE_MAX_MS = 250;
+/** A group of this size gains nothing by waiting: its row is as full as a row should be … */
+export const COMMIT_FULL_BYTES = 1_000_000;
+/** … or it holds the calls of a few dozen senders that each wait for their answer, and no further one may come. */
+export const COMMIT_FULL_CALLS = 32;
+/** Frames of one row of the log together; the platform's limit on a row is 2 MB. */
+export const LOG_ROW_MAX_BYTES = 1_500_000;
+/**
+ * Frames that a shard holds in memory because they are not durable yet; what comes on top is refused as overload. With
+ * their decoded columns they take about twice that, of an isolate's 128 MB.
+ */
+export const INGEST_HELD_MAX_BYTES = 16 * 1024 * 1024;
 /** Times a Worker tries a shard before it answers 503. The frame id makes every repeat harmless. */
 export const SHARD_TRIES = 3;
 /** `Retry-After` of a 503. */
@@ -174,6 +193,10 @@ relate(
   EVIDENCE_BYTES_MAX > FRAME_SAMPLES_BYTES_MAX + FRAME_BYTES_TARGET,
   "evidence must hold any frame's samples",
 );
+relate(FRAME_BYTES_MAX <= LOG_ROW_MAX_BYTES && LOG_ROW_MAX_BYTES < 2_000_000, "a group's row must fit a row");
+relate(COMMIT_FULL_BYTES <= LOG_ROW_MAX_BYTES, "a full group must fit a row");
+relate(COMMIT_QUIET_CALLS < COMMIT_BUSY_CALLS, "the pause must grow with the calls");
+relate(COMMIT_PAUSE_MAX_MS < EDGE_SEND_TIMEOUT_MS, "a sender must not give up during the pause");
 relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= 25 * SECOND_MS, "age and a send must fit waitUntil's 30 s");
 relate(CENSUS_ASK_MS < RANKS_WAIT_MS, "the Census must answer while the reader still waits");
 relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

@@ -4,7 +4,7 @@ import { sha256 } from "../base/hash.ts";
 import { type RetryDeps, retry } from "../base/retry.ts";
 import { type Counters, encodeFrame, FRAME_ID_BYTES, type Source } from "../wire/frame.ts";
 import { FrameBuilder, NO_COUNTERS } from "../wire/frame-builder.ts";
-import type { IngestResult } from "../wire/ingest.ts";
+import { finalAnswer, type IngestResult } from "../wire/ingest.ts";
 
 export interface Parcel {
   shard: number;
@@ -61,10 +61,12 @@ export async function dispatch(
       try {
         for (const call of callsOf(mine)) {
           const result = await retry(
-            () =>
-              send(
-                shard,
-                call.map(({ bytes }) => bytes),
+            async () =>
+              finalAnswer(
+                await send(
+                  shard,
+                  call.map(({ bytes }) => bytes),
+                ),
               ),
             retries,
           );

@@ -8,7 +8,7 @@ import { errorClass, type Log } from "../base/log.ts";
 import { EDGE_BACK_OFF_MS, EDGE_SEND_TIMEOUT_MS, FLUSH_MAX_MS } from "../config.ts";
 import type { Source } from "../wire/frame.ts";
 import { NO_COUNTERS } from "../wire/frame-builder.ts";
-import type { IngestResult } from "../wire/ingest.ts";
+import { finalAnswer, type IngestResult } from "../wire/ingest.ts";
 import { parseObservation } from "../wire/observation.ts";
 import type { Batch, Inflight, Taken } from "./batch.ts";
 import { parcels } from "./dispatch.ts";
@@ -127,7 +127,9 @@ async function sendFrame(id: string, frame: Inflight, deps: ObserverDeps): Promi
   try {
     const at = objects.site(frame.site);
     const map = await inTime(at.map(), deps);
-    const result = await inTime(at.shard(map, frame.shard).ingest([frame.bytes], map.shards), deps);
+    const result = finalAnswer(
+      await inTime(at.shard(map, frame.shard).ingest([frame.bytes], map.shards), deps),
+    );
     if (!result.ok) {
       batch.refused(id);
       log({ event: "frame_refused", site: frame.site, shard: frame.shard, error: result.fault });

@@ -9,7 +9,7 @@ import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
 import type { IngestResult } from "../../src/wire/ingest.ts";
 
-export type Luck = "answers" | "fails" | "hangs" | "answer_lost" | "refuses";
+export type Luck = "answers" | "fails" | "hangs" | "answer_lost" | "refuses" | "overloaded";
 
 const never = new Promise<never>(() => {});
 const SHARDS = 3;
@@ -112,10 +112,11 @@ export class EdgeWorld {
       const luck = this.luck();
       if (luck === "answers" || luck === "answer_lost") this.#take(bytes!);
       await this.#answer(luck);
-      const refused: IngestResult = { ok: false, fault: "unknown_version" };
-      return luck === "refuses"
-        ? refused
-        : ({ ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 } as const);
+      const answers: Partial<Record<Luck, IngestResult>> = {
+        refuses: { ok: false, fault: "unknown_version" },
+        overloaded: { ok: false, fault: "overloaded" },
+      };
+      return answers[luck] ?? ({ ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 } as const);
     };
     return {
       batch: this.batch,

@@ -71,6 +71,18 @@ describe("conservation", () => {
     expect(world.lostTold).toBeGreaterThan(0);
   });
 
+  it("GRP-10: an overloaded shard gets its frame later, and nothing is lost", async () => {
+    const world = new EdgeWorld(LIMITS);
+    world.luck = () => "overloaded";
+    for (let i = 0; i < 30; i++) world.visit();
+    await world.pass(12_500);
+    expect(world.events).toContain("shard_failed");
+    expect(world.events).not.toContain("frame_refused");
+    await drain(world);
+    const { rows, lost } = world.held();
+    expect([world.accepted.length + rows, lost, world.lostTold]).toEqual([world.observed, 0, 0]);
+  });
+
   it.each(seeds)(
     "BATCH-14: seed %i: with few frames in flight nothing vanishes, and nothing counts twice",
     async (seed) => {
