@@ -18,6 +18,7 @@ import {
   fingerprintsOf,
   frameOf,
   GOLDEN_V1,
+  GOLDEN_V2,
   goldenFrame,
   PSEUDO,
   row,
@@ -52,7 +53,7 @@ function faultOf(bytes: Uint8Array): string {
   return "none";
 }
 
-const golden = (): Uint8Array => new Uint8Array(Buffer.from(GOLDEN_V1, "base64"));
+const golden = (base64 = GOLDEN_V1): Uint8Array => new Uint8Array(Buffer.from(base64, "base64"));
 
 describe("frame", () => {
   it.each([1, 2] as const)(
@@ -261,6 +262,11 @@ describe("frame", () => {
       },
       { fp: 1, at: 60_000, weight: 1, status: 0, asn: -1, path: "/höhe", host: "", method: "", ray: "" },
     ]);
+  });
+
+  it("FRAME-7: what version 2 wrote is read as the same frame, and written again byte for byte", () => {
+    expect(decodeFrame(golden(GOLDEN_V2))).toEqual(goldenFrame());
+    expect(encodeFrame(goldenFrame())).toEqual(golden(GOLDEN_V2));
   });
 
   it("FRAME-8: a frame is written in the older form, byte for byte, with the same id", () => {
