@@ -19,13 +19,13 @@ export async function withTimeout<T>(promise: Promise<T>, ms: number, what: stri
 
 /** Until `wake` resolves, but no longer than `ms`. */
 export async function pause(wake: Promise<void>, ms: number): Promise<void> {
-  let timer: number | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);
   });
   try {
     await Promise.race([wake, over]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }

@@ -50,7 +50,7 @@ function encode(list: readonly Observation[], ja4s: readonly string[], baseMs: n
         factBits("browser", (facts & 2) !== 0) |
         factBits("error", (facts & 4) !== 0) |
         IDENTITY_FLAGS,
-      hashes: { ip, ua, path, host, asn },
+      ...{ ipHash: ip, uaHash: ua, pathHash: path, hostHash: host, asnNumber: asn },
       signals: Float64Array.from(GLOBAL_SIGNALS, (_, signal) => (1 + one.fp) / (2 + one.fp + signal)),
       path: `/products/item-${path % 1_000}`,
       host: "www.example.com",

@@ -78,7 +78,9 @@ export class Fingerprints {
 
   isLive(id: number): boolean {
     // A live one has rows or is in full: its link is never bare.
-    return id < this.#records.end && (this.#word(id, LINK_WORD) & (IN_FULL | (ROWS_MASK << ROWS_SHIFT))) !== 0;
+    return (
+      id < this.#records.end && (this.#word(id, LINK_WORD) & (IN_FULL | (ROWS_MASK << ROWS_SHIFT))) !== 0
+    );
   }
 
   id(ja4: string): number | undefined {

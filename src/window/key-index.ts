@@ -45,7 +45,8 @@ export class KeyIndex {
 
   /** Adds an id that is not there. */
   add(id: number, hash: number): void {
-    if (this.#size + 1 > this.#places.length * LOAD_MAX) this.#resize(Math.ceil(this.#places.length * GROWTH));
+    if (this.#size + 1 > this.#places.length * LOAD_MAX)
+      this.#resize(Math.ceil(this.#places.length * GROWTH));
     this.#put(id, hash);
     this.#size++;
   }
@@ -69,7 +70,8 @@ export class KeyIndex {
     }
     places[hole] = 0;
     this.#size--;
-    if (capacity > FIRST_CAPACITY && this.#size < capacity / 4) this.#resize(Math.max(FIRST_CAPACITY, capacity >>> 1));
+    if (capacity > FIRST_CAPACITY && this.#size < capacity / 4)
+      this.#resize(Math.max(FIRST_CAPACITY, capacity >>> 1));
   }
 
   #home(hash: number): number {

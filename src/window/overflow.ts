@@ -64,7 +64,11 @@ export class Overflow {
   /** Fingerprints in here, in the slots from … now. */
   fingerprints(from: number, now: number): number {
     const { fingerprints, tracked } = this.#store;
-    return tracked.sets.count(tracked.set(fingerprints.link(OVERFLOW), FINGERPRINT_SET), stampOf(from), stampOf(now));
+    return tracked.sets.count(
+      tracked.set(fingerprints.link(OVERFLOW), FINGERPRINT_SET),
+      stampOf(from),
+      stampOf(now),
+    );
   }
 
   /** Adds these families to the others. */

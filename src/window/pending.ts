@@ -4,7 +4,7 @@ import type { Frame } from "../wire/frame.ts";
 interface Waiting {
   frame: Frame;
   /** Rows up to this time were counted. */
-  countedMs: number;
+  sinceMs: number;
 }
 
 export class Pending {
@@ -18,27 +18,16 @@ export class Pending {
     return this.#waiting.reduce((sum, { frame }) => sum + frame.rows * ROW_BYTES, 0);
   }
 
-  /** Keeps a frame whose rows up to `countedMs` were counted. */
-  add(frame: Frame, countedMs: number): void {
-    this.#waiting.push({ frame, countedMs });
+  /** Keeps a frame whose rows up to `sinceMs` were counted. */
+  add(frame: Frame, sinceMs: number): void {
+    this.#waiting.push({ frame, sinceMs });
   }
 
-  /** The rows that are due at `nowMs` and were not before. */
-  *due(nowMs: number): Generator<{ frame: Frame; rows: number[] }> {
-    if (this.#waiting.length === 0) return;
+  /** Gives the frames out, each with the time up to which it was counted; what is still ahead in one is added again. */
+  *due(): Generator<Waiting> {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { frame, countedMs } of waiting) {
-      const rows: number[] = [];
-      let ahead = false;
-      for (let row = 0; row < frame.rows; row++) {
-        const ms = frame.baseMs + frame.at[row]!;
-        if (ms > nowMs) ahead = true;
-        else if (ms > countedMs) rows.push(row);
-      }
-      if (ahead) this.#waiting.push({ frame, countedMs: nowMs });
-      yield { frame, rows };
-    }
+    yield* waiting;
   }
 }
 

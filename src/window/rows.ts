@@ -38,7 +38,13 @@ export class Rows {
   }
 
   /** Puts a request in front of a chain. Answers the new handle; what it shows for the first time is worked out here. */
-  push(chain: number, slot: number, flags: number, identities: readonly Uint32Array[], source: number): number {
+  push(
+    chain: number,
+    slot: number,
+    flags: number,
+    identities: readonly Uint32Array[],
+    source: number,
+  ): number {
     const row = this.#records.alloc();
     const page = this.#records.page(row);
     const at = this.#records.at(row);

@@ -10,7 +10,16 @@
  * offset, 0 = empty); calls that may move it answer the new one. Merge = add rows of the same stretch.
  */
 import type { Arena, MoveBlock } from "../sketch/arena.ts";
-import { addLanes, addTally, LANE_MAX, LANE_WORDS, overruns, REQS, TALLY_WIDTH, type Tally } from "./tally.ts";
+import {
+  addLanes,
+  addTally,
+  LANE_MAX,
+  LANE_WORDS,
+  overruns,
+  REQS,
+  TALLY_WIDTH,
+  type Tally,
+} from "./tally.ts";
 
 const FIRST_CAPACITY = 2;
 const COUNT = 0xff;
@@ -93,7 +102,8 @@ export class SeriesStore {
 
   /** Adds the rows of stretches ≥ `from` to a tally. */
   sum(series: number, from: number, tally: Tally): void {
-    for (let i = this.rows(series) - 1; i >= 0 && this.#isFrom(series, i, from); i--) this.#addRow(series, i, tally);
+    for (let i = this.rows(series) - 1; i >= 0 && this.#isFrom(series, i, from); i--)
+      this.#addRow(series, i, tally);
   }
 
   /** Requests in the stretches ≥ `from`. */
@@ -139,7 +149,9 @@ export class SeriesStore {
     words.fill(0, series + 1 + (rows - old) * stride, series + 1 + rows * stride);
     words[series] = header - old;
     const capacity = capacityOf(header);
-    return (rows - old) * 4 <= capacity && capacity > FIRST_CAPACITY ? this.#resize(series, capacity >>> 1) : series;
+    return (rows - old) * 4 <= capacity && capacity > FIRST_CAPACITY
+      ? this.#resize(series, capacity >>> 1)
+      : series;
   }
 
   rows(series: number): number {
@@ -211,7 +223,8 @@ export class SeriesStore {
       if (ahead >= TIME_HALF) break;
       place--;
     }
-    if (rows === capacityOf(this.#arena.words[this.#series]!)) this.#series = this.#resize(this.#series, rows * 2);
+    if (rows === capacityOf(this.#arena.words[this.#series]!))
+      this.#series = this.#resize(this.#series, rows * 2);
     const words = this.#arena.words;
     const header = words[this.#series]!;
     const stride = strideOf(header);

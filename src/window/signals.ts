@@ -32,7 +32,8 @@ export class SignalTable {
     let record = this.#find(id);
     if (record < 0) {
       record = this.#free.pop() ?? this.#end++;
-      if (record >>> PAGE_BITS === this.#pages.length) this.#pages.push(new Float64Array(STRIDE << PAGE_BITS));
+      if (record >>> PAGE_BITS === this.#pages.length)
+        this.#pages.push(new Float64Array(STRIDE << PAGE_BITS));
       this.#add(id, record);
     } else if (this.#page(record)[this.#at(record)]! > seenAtMs) return;
     const page = this.#page(record);

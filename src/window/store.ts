@@ -22,7 +22,8 @@ export class Store {
   /** `seed`: 32 bits that clients do not know. */
   constructor(seed: number) {
     this.fingerprints = new Fingerprints(seed);
-    for (const id of [WITHOUT_JA4, OVERFLOW, EVERYTHING]) this.fingerprints.setInFull(id, this.tracked.add(NOBODY));
+    for (const id of [WITHOUT_JA4, OVERFLOW, EVERYTHING])
+      this.fingerprints.setInFull(id, this.tracked.add(NOBODY));
   }
 
   /** Counts row `source` of a frame's columns for a live fingerprint. */
@@ -117,7 +118,8 @@ export class Store {
     const { fingerprints, tracked } = this;
     // Both forms go back to the stamp's edge, so that a promotion, or a restart that undoes one, changes no number.
     const stamp = stampOf(from);
-    if (!fingerprints.isInFull(id)) return this.rows.distinct(fingerprints.link(id), identity, stamp * SLOTS_A_STAMP);
+    if (!fingerprints.isInFull(id))
+      return this.rows.distinct(fingerprints.link(id), identity, stamp * SLOTS_A_STAMP);
     const set = tracked.set(fingerprints.link(id), identity);
     return set === 0 ? 0 : tracked.sets.count(set, stamp, stampOf(now));
   }
@@ -146,4 +148,3 @@ export class Store {
     fingerprints.setInFull(id, index);
   }
 }
-

@@ -68,7 +68,8 @@ export function countLanes(lanes: Uint32Array, at: number, flags: number): void 
   lanes[at + 2]! += LANES_OF_FACTS[facts + 2]!;
   // Lanes 12–15: the last yes, WITHOUT_SIGNALS, NEW_UAS, NEW_PATHS; lane 16: NEW_IPS.
   const shown = ((flags & SHOWS_NEW_UA) << 4) + (((flags & SHOWS_NEW_PATH) << 11) >>> 0);
-  lanes[at + 3]! += LANES_OF_FACTS[facts + 3]! + shown + ((flags & HAS_SIGNALS) === 0 ? WITHOUT_SIGNALS_LANE : 0);
+  lanes[at + 3]! +=
+    LANES_OF_FACTS[facts + 3]! + shown + ((flags & HAS_SIGNALS) === 0 ? WITHOUT_SIGNALS_LANE : 0);
   if ((flags & SHOWS_NEW_IP) !== 0) lanes[at + 4]!++;
 }
 

@@ -16,7 +16,17 @@ import { Distincts } from "../sketch/distincts.ts";
 import { IDENTITY_FLAGS } from "./identities.ts";
 import { Records } from "./records.ts";
 import { SeriesStore } from "./series.ts";
-import { addLanes, addTally, countLanes, LANE_MAX, LANE_WORDS, REQS, subtractTally, TALLY_WIDTH, type Tally } from "./tally.ts";
+import {
+  addLanes,
+  addTally,
+  countLanes,
+  LANE_MAX,
+  LANE_WORDS,
+  REQS,
+  subtractTally,
+  TALLY_WIDTH,
+  type Tally,
+} from "./tally.ts";
 import { SLOTS_A_MINUTE } from "./time.ts";
 
 /** Newest slots that have an inbox: edges send what they collected over the last ten seconds. */
@@ -91,7 +101,8 @@ export class Tracked {
     const at = this.#records.at(index);
     this.series.release(page[at + SLOTS]!);
     this.series.release(page[at + MINUTES]!);
-    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++) this.sets.free(page[at + SETS + identity]!);
+    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++)
+      this.sets.free(page[at + SETS + identity]!);
     this.#records.release(index);
   }
 
@@ -219,7 +230,8 @@ export class Tracked {
       for (const index of this.#indices()) {
         const page = this.#records.page(index);
         const at = this.#records.at(index) + SETS;
-        for (let set = at; set < at + IDENTITY_FLAGS.length; set++) if (page[set] !== 0) page[set] = move(page[set]!);
+        for (let set = at; set < at + IDENTITY_FLAGS.length; set++)
+          if (page[set] !== 0) page[set] = move(page[set]!);
       }
     });
   }
@@ -266,7 +278,8 @@ export class Tracked {
     const at = this.#records.at(index);
     if (slot >= this.#firstSlot) {
       let slots = page[at + SLOTS]!;
-      if (this.series.rows(slots) >= SLOT_ROWS_MAX) slots = this.series.trim(slots, this.#firstSlot, this.#gone);
+      if (this.series.rows(slots) >= SLOT_ROWS_MAX)
+        slots = this.series.trim(slots, this.#firstSlot, this.#gone);
       page[at + SLOTS] = this.series.addLanes(slots, slot, lanes, lanesAt);
     }
     const minute = Math.floor(slot / SLOTS_A_MINUTE);

@@ -6,40 +6,18 @@
  *   frame ─▶ row by row: id ─▶ store (rows │ in full) ─▶ readings: tallies, distinct counts, ranks, families
  *                          └─▶ overflow
  */
-import {
-  ARENAS_MAX_BYTES,
-  DOOR_AGE_MINUTES,
-  FINGERPRINTS_MAX,
-  ROWS_HELD_MAX,
-  SLOT_MS,
-  TRACKED_MAX,
-  type WindowName,
-} from "../config.ts";
+import { DOOR_AGE_MINUTES, SLOT_MS, type WindowName } from "../config.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { type FamilyRow, FamilySums, familyOf, type Part } from "./families.ts";
 import { EVERYTHING, FIRST_ID, type Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
+import { Intake, type WindowLimits } from "./intake.ts";
 import { Overflow } from "./overflow.ts";
 import { Pending } from "./pending.ts";
 import type { SeenSignals } from "./signals.ts";
-import { ROWS_MAX, Store } from "./store.ts";
+import { Store } from "./store.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "./tally.ts";
 import { firstMinute, firstSlot, firstStamp, SLOTS_A_MINUTE, slotOf, windowFrom } from "./time.ts";
-
-/** What a shard holds at most; the defaults are those of config.ts. */
-export interface WindowLimits {
-  fingerprints: number;
-  rows: number;
-  tracked: number;
-  arenaBytes: number;
-}
-
-const LIMITS: WindowLimits = {
-  fingerprints: FINGERPRINTS_MAX,
-  rows: ROWS_HELD_MAX,
-  tracked: TRACKED_MAX,
-  arenaBytes: ARENAS_MAX_BYTES,
-};
 
 /** The hour's values of every fingerprint, dense by id; `reqs` 0 = no fingerprint has this id. */
 export interface RankValues {
@@ -56,37 +34,30 @@ export interface RankValues {
 
 /** Minutes that stamps and rows may be expired by at once without mistaking old for new (85 minutes less an hour). */
 const EXPIRE_MINUTES_MAX = 20;
-/** Not looked up yet, and: has no id. */
-const UNKNOWN = -2;
-const NONE = -1;
-
 export class Window {
   readonly #store: Store;
   readonly #overflow: Overflow;
-  readonly #limits: WindowLimits;
+  readonly #intake: Intake;
   readonly #pending = new Pending();
   readonly #tally: Tally = new Uint32Array(TALLY_WIDTH);
-  /** Ids of the fingerprints of the frame at hand. */
-  #ids = new Int32Array(64);
-  #columns: Uint32Array[] = [];
   #firstMinute = 0;
   #nowMs = 0;
-  #late = 0;
   #overflowTold = 0;
-  /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
-  firstDataMs = 0;
-  /** How often a fingerprint's distinct counts were made coarser to save memory. */
-  folded = 0;
 
   /** `seed`: 32 bits that clients do not know, or they could aim collisions at the index. */
   constructor(seed: number, limits: Partial<WindowLimits> = {}) {
     this.#store = new Store(seed);
     this.#overflow = new Overflow(this.#store, seed);
-    this.#limits = { ...LIMITS, ...limits };
+    this.#intake = new Intake(this.#store, this.#overflow, limits);
   }
 
   get fingerprints(): Fingerprints {
     return this.#store.fingerprints;
+  }
+
+  /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
+  get firstDataMs(): number {
+    return this.#intake.firstDataMs;
   }
 
   get nowMs(): number {
@@ -99,8 +70,8 @@ export class Window {
 
   /** What was dropped since the last call: rows too late for the hour, and requests counted in the overflow. */
   takeDropped(): { late: number; overflow: number } {
-    const dropped = { late: this.#late, overflow: this.#overflow.requests - this.#overflowTold };
-    this.#late = 0;
+    const dropped = { late: this.#intake.late, overflow: this.#overflow.requests - this.#overflowTold };
+    this.#intake.late = 0;
     this.#overflowTold = this.#overflow.requests;
     return dropped;
   }
@@ -108,15 +79,7 @@ export class Window {
   /** Counts a frame's rows; `nowMs` never goes back. */
   apply(frame: Frame, nowMs: number): void {
     this.advance(nowMs);
-    this.#begin(frame);
-    let ahead = 0;
-    for (let row = 0; row < frame.rows; row++) {
-      if (frame.baseMs + frame.at[row]! > this.#nowMs) ahead++;
-      else this.#count(frame, row);
-    }
-    if (ahead > 0) this.#pending.add(frame, this.#nowMs);
-    this.#takeSignals(frame);
-    this.#keepWithinBytes();
+    if (this.#intake.take(frame, this.#nowMs) > 0) this.#pending.add(frame, this.#nowMs);
   }
 
   /** Moves the windows to `nowMs`: drops what left the hour, lets in what is due. */
@@ -124,20 +87,19 @@ export class Window {
     if (nowMs <= this.#nowMs) return;
     const minute = firstMinute(windowFrom("1h", nowMs));
     if (minute !== this.#firstMinute) this.#expireTo(minute);
+    this.#intake.firstSlot = minute * SLOTS_A_MINUTE;
     this.#nowMs = nowMs;
     this.#store.fingerprints.moveOrigin(nowMs);
     this.#store.rows.advance(slotOf(nowMs));
     this.#store.tracked.advance(this.#firstSlot("5m"));
-    for (const { frame, rows } of this.#pending.due(nowMs)) {
-      this.#begin(frame);
-      for (const row of rows) this.#count(frame, row);
-      this.#takeSignals(frame);
+    for (const { frame, sinceMs } of this.#pending.due()) {
+      if (this.#intake.take(frame, nowMs, sinceMs) > 0) this.#pending.add(frame, nowMs);
     }
   }
 
   /** Takes over what another shard, or this one before a restart, knows of the site's first data. */
   noteFirstData(ms: number | undefined): void {
-    if (ms !== undefined && ms !== 0 && (this.firstDataMs === 0 || ms < this.firstDataMs)) this.firstDataMs = ms;
+    if (ms !== undefined && ms !== 0) this.#intake.noteFirst(ms);
   }
 
   /** Tally of one fingerprint in a window: a view that is valid until the next call. */
@@ -245,7 +207,11 @@ export class Window {
 
   /** What was done to stay within memory. */
   pressure(): { tracked: number; evicted: number; folded: number } {
-    return { tracked: this.#store.tracked.size, evicted: this.#overflow.evicted, folded: this.folded };
+    return {
+      tracked: this.#store.tracked.size,
+      evicted: this.#overflow.evicted,
+      folded: this.#intake.folded,
+    };
   }
 
   #firstSlot(window: WindowName): number {
@@ -255,83 +221,6 @@ export class Window {
   #hourOf(id: number): number {
     this.#store.tracked.settle();
     return this.#store.hourReqs(id);
-  }
-
-  #begin(frame: Frame): void {
-    if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
-    this.#ids.fill(UNKNOWN, 0, frame.fps);
-    this.#columns = IDENTITIES.map((name) => frame.identities[name]);
-  }
-
-  #count(frame: Frame, row: number): void {
-    const ms = frame.baseMs + frame.at[row]!;
-    const slot = slotOf(ms);
-    if (slot < this.#firstMinute * SLOTS_A_MINUTE) {
-      this.#late++;
-      return;
-    }
-    if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
-    const { fingerprints, tracked } = this.#store;
-    const flags = frame.flags[row]!;
-    const fp = frame.fp[row]!;
-    tracked.count(fingerprints.link(EVERYTHING), slot, flags);
-    let id = this.#ids[fp]!;
-    if (id < 0) id = this.#idOf(frame, fp, ms);
-    if (id === WITHOUT_JA4) tracked.count(fingerprints.link(WITHOUT_JA4), slot, flags);
-    else if (id === NONE) {
-      const at = fp * KEY_WORDS;
-      this.#overflow.count(fingerprints.hashOf(frame.keys, at), frame.keys, at, slot, flags);
-    } else {
-      if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, ms);
-      fingerprints.seen(id, ms);
-      this.#store.count(id, slot, flags, this.#columns, row);
-    }
-  }
-
-  /** The id of a frame's fingerprint, given one if there is room; NONE otherwise. */
-  #idOf(frame: Frame, fp: number, ms: number): number {
-    const { fingerprints, rows } = this.#store;
-    const at = fp * KEY_WORDS;
-    let id = WITHOUT_JA4;
-    if (frame.keys[at + 4] !== 0) {
-      const hash = fingerprints.hashOf(frame.keys, at);
-      id = fingerprints.find(hash, frame.keys, at);
-      if (id < 0) {
-        const full = fingerprints.size >= this.#limits.fingerprints || rows.size >= this.#limits.rows;
-        // One that does not get in is asked again with its next request: the door counts sightings.
-        if (full && !this.#overflow.knocks(hash)) return NONE;
-        if (full) this.#evict(false);
-        id = fingerprints.add(hash, frame.keys, at, ms);
-      }
-    }
-    this.#ids[fp] = id;
-    return id;
-  }
-
-  /** Whether another request of the fingerprint fits without anybody leaving. */
-  #hasRoom(id: number): boolean {
-    const { fingerprints, rows, tracked } = this.#store;
-    if (fingerprints.isInFull(id)) return true;
-    if (fingerprints.rows(id) < ROWS_MAX) return rows.size < this.#limits.rows;
-    return tracked.size < this.#limits.tracked;
-  }
-
-  /** Lets the least active go. It may be the fingerprint itself: then it begins anew. */
-  #makeRoom(frame: Frame, fp: number, id: number, ms: number): number {
-    this.#evict(this.#store.fingerprints.rows(id) >= ROWS_MAX);
-    const { fingerprints } = this.#store;
-    const at = fp * KEY_WORDS;
-    const hash = fingerprints.hashOf(frame.keys, at);
-    const found = fingerprints.find(hash, frame.keys, at);
-    const now = found >= 0 ? found : fingerprints.add(hash, frame.keys, at, ms);
-    this.#ids[fp] = now;
-    return now;
-  }
-
-  #evict(inFullOnly: boolean): void {
-    this.#overflow.evictOne(inFullOnly);
-    // Its id may be given to another at once.
-    this.#ids.fill(UNKNOWN);
   }
 
   #expireTo(minute: number): void {
@@ -353,29 +242,5 @@ export class Window {
     for (const index of this.#overflow.records()) tracked.expire(index, this.#firstMinute, stamp);
     this.#overflow.trim();
     if (this.#firstMinute % DOOR_AGE_MINUTES === 0) this.#overflow.age();
-  }
-
-  /** Makes the distinct counts of the least active coarser, and lets them go when they are at their coarsest. */
-  #keepWithinBytes(): void {
-    const { fingerprints, tracked } = this.#store;
-    if (tracked.usedBytes <= this.#limits.arenaBytes) return;
-    tracked.settle();
-    while (tracked.usedBytes > this.#limits.arenaBytes) {
-      const id = this.#overflow.leastActive(true);
-      if (id < 0) return;
-      if (tracked.fold(fingerprints.link(id))) this.folded++;
-      else this.#overflow.evict(id);
-    }
-  }
-
-  #takeSignals(frame: Frame): void {
-    const { fp, seenAtMs, values } = frame.signals;
-    const { fingerprints } = this.#store;
-    for (let i = 0; i < fp.length; i++) {
-      if (seenAtMs[i]! > this.#nowMs) continue;
-      const at = fp[i]! * KEY_WORDS;
-      const id = fingerprints.find(fingerprints.hashOf(frame.keys, at), frame.keys, at);
-      if (id >= FIRST_ID) this.#store.signals.set(id, seenAtMs[i]!, values, i * (values.length / fp.length));
-    }
   }
 }

@@ -150,7 +150,9 @@ describe("capacity", () => {
     const { all, fingerprints } = window.total("1h");
     expect(fingerprints / 27_100).toBeGreaterThan(0.93);
     expect(fingerprints / 27_100).toBeLessThan(1.07);
-    expect(all[REQS]).toBe(30 * 900 + [0, 1, 2, 3].reduce((sum, k) => sum + (k < 3 ? 32 : 4) * Math.ceil(30 / (k + 1)), 0));
+    expect(all[REQS]).toBe(
+      30 * 900 + [0, 1, 2, 3].reduce((sum, k) => sum + (k < 3 ? 32 : 4) * Math.ceil(30 / (k + 1)), 0),
+    );
   });
 
   it("CAP-6: sets and series stay within their bytes: distinct counts get coarser first, then the least active leave", () => {

@@ -64,7 +64,10 @@ const seen = (ahead: number): fc.Arbitrary<Arrived> =>
       host: value(2),
       asn: value(5),
     })
-    .map((one) => Object.fromEntries(Object.entries(one).filter(([, v]) => v !== undefined)) as unknown as Arrived);
+    .map(
+      (one) =>
+        Object.fromEntries(Object.entries(one).filter(([, v]) => v !== undefined)) as unknown as Arrived,
+    );
 
 const steps = fc.array(
   fc.record({
@@ -127,7 +130,9 @@ describe("window", () => {
             const times = all.filter((one) => one.ja4 === ja4 && one.at <= asOf).map(({ at }) => at);
             expect(window.fingerprints.lastSeenMs(id)).toBe(Math.max(...times));
             for (const minute of [minuteOf(asOf), minuteOf(asOf) - 1, minuteOf(asOf) - 30]) {
-              const held = times.filter((at) => minuteOf(at) === minute && at > windowFrom("1h", asOf)).length;
+              const held = times.filter(
+                (at) => minuteOf(at) === minute && at > windowFrom("1h", asOf),
+              ).length;
               expect(window.minute(id, minute)?.[0] ?? 0).toBe(held);
             }
           }
@@ -217,7 +222,10 @@ describe("window", () => {
 
   it("WIN-5: after an hour and a minute without requests nothing is held any more, and an id is used again", () => {
     const window = new Window(SEED);
-    const many = Array.from({ length: 40 }, (_, i): Observed => ({ at: START, ja4: ja4Of(1), ip: i, ua: 1, signal: 0.5 }));
+    const many = Array.from(
+      { length: 40 },
+      (_, i): Observed => ({ at: START, ja4: ja4Of(1), ip: i, ua: 1, signal: 0.5 }),
+    );
     window.apply(frameOf([...many, { at: START, ja4: ja4Of(2), ip: 1 }]), START);
     const ids = [window.fingerprints.id(ja4Of(1)), window.fingerprints.id(ja4Of(2))];
     expect(window.signals(ids[0]!)?.values[0]).toBe(0.5);
@@ -246,7 +254,8 @@ describe("window", () => {
       window.apply(frameOf(batch), now);
       all.push(...batch);
       const id = window.fingerprints.id(ja4Of(0xa))!;
-      for (const name of WINDOWS) expect(windowNumbers(window, id, name)).toEqual(expected(all, ja4Of(0xa), name, now));
+      for (const name of WINDOWS)
+        expect(windowNumbers(window, id, name)).toEqual(expected(all, ja4Of(0xa), name, now));
     }
   });
 });

@@ -1,6 +1,6 @@
 /** Observations as a shard sees them: decoded frames, made without an edge. */
 import { HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA } from "../../src/wire/flags.ts";
-import { type Frame, FRAME_ID_BYTES } from "../../src/wire/frame.ts";
+import { FRAME_ID_BYTES, type Frame } from "../../src/wire/frame.ts";
 import { KEY_WORDS, packKey } from "../../src/wire/key.ts";
 import { GLOBAL_SIGNALS } from "../../src/wire/signal-names.ts";
 
