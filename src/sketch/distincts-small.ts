@@ -129,8 +129,18 @@ export class Small {
   #resize(set: number, room: number, flags?: Uint8Array): number {
     const entries = this.#load(set, flags);
     this.release(set);
-    let resized = this.create(room);
-    for (let i = 0; i < entries; i++) resized = this.add(resized, this.#hashes[i]! | 0, this.#held[i]!);
+    const resized = this.create(room);
+    const { words, bytes } = this.#arena;
+    const capacity = CAPACITIES[classOf(words[resized]!)]!;
+    const stamps = (resized + 1 + capacity) << 2;
+    words[resized]! += entries << 8;
+    for (let i = 0; i < entries; i++) {
+      const hash = this.#hashes[i]!;
+      let at = ((hash >>> 16) * capacity) >>> 16;
+      while (bytes[stamps + at] !== 0) if (++at === capacity) at = 0;
+      words[resized + 1 + at] = hash;
+      bytes[stamps + at] = this.#held[i]!;
+    }
     return resized;
   }
 

@@ -22,8 +22,8 @@ import { decodeSet, encodeEmpty, encodeLarge, encodeSmall, SetFormatError } from
 import { Small } from "./distincts-small.ts";
 import { STAMP_SLOTS, Stamps } from "./distincts-stamps.ts";
 import { Pcsa } from "./pcsa.ts";
-import { estimate, RANKS } from "./pcsa-estimate.ts";
-import { LARGE, LOG_CELLS_MAX, LOG_CELLS_MIN } from "./pcsa-layout.ts";
+import { estimate, RANK_STOP, RANKS } from "./pcsa-estimate.ts";
+import { denseOf, HEADER_WORDS, LARGE, LOG_CELLS_MAX, LOG_CELLS_MIN, logOf } from "./pcsa-layout.ts";
 
 /** 2.03 % standard error, 15 KB at a million identities. */
 const CELLS_DEFAULT = 1_024;
@@ -77,7 +77,8 @@ export class Distincts {
 
   /**
    * Notes that the identity was seen in `slot`. Late sights never make it look older; one 255 slots late is not noted.
-   * `hash`: 0 .. 2³² − 1.
+   * `hash`: 32 bits, as a signed or an unsigned number. Loops should pass it signed (`| 0`): an engine keeps that as a small
+   * integer, while an unsigned one past 2³¹ costs it an allocation wherever the call is not inlined.
    */
   add(set: number, hash: number, slot: number): number {
     const stamps = this.#stamps;
@@ -87,8 +88,19 @@ export class Distincts {
       if (!stamps.note(slot)) return set;
       stamp = stamps.of(slot);
     }
-    // As signed numbers hashes stay small integers of the engine, which need no memory of their own on the way.
-    if (!this.#isLarge(set)) return this.#addSmall(set, hash | 0, stamp);
+    const { words, bytes } = this.#arena;
+    const head = words[set]!;
+    if ((head & LARGE) === 0) return this.#addSmall(set, hash | 0, stamp);
+    // A crowded place that already has this stamp, as nearly all have: nothing to do. Written out here, since through calls it
+    // takes half as long again.
+    const low = hash | RANK_STOP;
+    const rank = 31 - Math.clz32(low & -low);
+    const log = logOf(head);
+    const at = ((set + HEADER_WORDS) << 2) + (rank << log) + (hash >>> (32 - log));
+    if (rank < denseOf(head) && bytes[at] === stamp) {
+      this.fresh = 0;
+      return set;
+    }
     const moved = this.#large.add(set, hash | 0, stamp);
     this.fresh = this.#large.fresh;
     return moved;

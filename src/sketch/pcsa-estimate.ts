@@ -12,6 +12,8 @@
 /** Ranks 0..RANK_MAX: trailing zeros of a hash's low 20 bits. The last one takes all that have at least so many. */
 export const RANK_MAX = 20;
 export const RANKS = RANK_MAX + 1;
+/** Set in a hash, the bit makes its trailing zeros the rank, the last one included. */
+export const RANK_STOP = 1 << RANK_MAX;
 
 /** m · 2²⁰ · λ_r, a whole number: 2^(19 − r), and 1 for the last rank. */
 export function weight(rank: number): number {

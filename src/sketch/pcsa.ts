@@ -19,7 +19,7 @@
  */
 import type { Arena } from "./arena.ts";
 import type { Stamps } from "./distincts-stamps.ts";
-import { RANK_MAX, RANKS, weight } from "./pcsa-estimate.ts";
+import { RANK_MAX, RANK_STOP, RANKS, weight } from "./pcsa-estimate.ts";
 import {
   blockWords,
   CARRY,
@@ -39,9 +39,6 @@ import {
   smallestForm,
   stepOf,
 } from "./pcsa-layout.ts";
-
-/** Makes the rank of a hash whose low bits are all 0 the last one. */
-const RANK_STOP = 1 << RANK_MAX;
 
 export class Pcsa {
   /** Outcome of the last `add`: the identities that it stands for. */
@@ -83,27 +80,11 @@ export class Pcsa {
 
   /** Notes a hash (here and below a signed 32-bit number); answers the set's handle. */
   add(set: number, hash: number, stamp: number): number {
-    const { words, bytes } = this.#arena;
-    const head = words[set]!;
-    const log = (head >>> 1) & 15;
-    const low = hash | RANK_STOP;
-    const rank = 31 - Math.clz32(low & -low);
-    const cell = hash >>> (32 - log);
-    if (rank < ((head >>> 5) & 31)) {
-      const at = ((set + HEADER_WORDS) << 2) + (rank << log) + cell;
-      const held = bytes[at]!;
-      this.fresh = 0;
-      if (held === stamp) return set;
-      if (held !== 0) {
-        bytes[at] = this.#stamps.later(stamp, held);
-        return set;
-      }
-      bytes[at] = stamp;
-      this.#pay(set, log, words[set + FREE]!);
-      this.#occupy(set, rank);
-      return set;
-    }
-    return this.#addRare(set, rank, cell, stamp);
+    const free = this.#arena.words[set + FREE]!;
+    const moved = this.putHash(set, hash, stamp);
+    this.fresh = 0;
+    if (this.#arena.words[moved + FREE] !== free) this.#pay(moved, free);
+    return moved;
   }
 
   /** Notes a hash whose novelty is known from elsewhere: leaves `fresh` and what it owes alone. */
@@ -225,19 +206,11 @@ export class Pcsa {
   }
 
   /** `fresh` of a new hit: the inverse of the probability of one, before it (HIP: Cohen 2014, Ting 2014). */
-  #pay(set: number, log: number, free: number): void {
+  #pay(set: number, free: number): void {
     const { words } = this.#arena;
-    const due = 2 ** (log + RANK_MAX) / free + words[set + CARRY]! / 2 ** 32;
+    const due = 2 ** (this.logCells(set) + RANK_MAX) / free + words[set + CARRY]! / 2 ** 32;
     this.fresh = due | 0;
     words[set + CARRY] = (due - this.fresh) * 2 ** 32;
-  }
-
-  #addRare(set: number, rank: number, cell: number, stamp: number): number {
-    const before = this.#arena.words[set + FREE]!;
-    const moved = this.#putRare(set, rank, cell, stamp);
-    this.fresh = 0;
-    if (this.#arena.words[moved + FREE] !== before) this.#pay(moved, this.logCells(moved), before);
-    return moved;
   }
 
   #occupy(set: number, rank: number): void {
