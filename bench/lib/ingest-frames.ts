@@ -51,7 +51,9 @@ function encode(list: readonly Observation[], ja4s: readonly string[], baseMs: n
         factBits("error", (facts & 4) !== 0) |
         IDENTITY_FLAGS,
       ...{ ipHash: ip, uaHash: ua, pathHash: path, hostHash: host, asnNumber: asn },
-      signals: Float64Array.from(GLOBAL_SIGNALS, (_, signal) => (1 + one.fp) / (2 + one.fp + signal)),
+      signals: Float64Array.from(GLOBAL_SIGNALS, (name, signal) =>
+        name.includes("_rank_") ? 1 + one.fp : (1 + one.fp) / (2 + one.fp + signal),
+      ),
       path: `/products/item-${path % 1_000}`,
       host: "www.example.com",
       method: "GET",
