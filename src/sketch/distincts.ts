@@ -91,15 +91,19 @@ export class Distincts {
     const { words, bytes } = this.#arena;
     const head = words[set]!;
     if ((head & LARGE) === 0) return this.#addSmall(set, hash | 0, stamp);
-    // A crowded place that already has this stamp, as nearly all have: nothing to do. Written out here, since through calls it
-    // takes half as long again.
+    // A crowded place that was hit before, as nearly all were: its stamp is all that may change. Written out here, since
+    // through calls it takes half as long again.
     const low = hash | RANK_STOP;
     const rank = 31 - Math.clz32(low & -low);
     const log = logOf(head);
     const at = ((set + HEADER_WORDS) << 2) + (rank << log) + (hash >>> (32 - log));
-    if (rank < denseOf(head) && bytes[at] === stamp) {
-      this.fresh = 0;
-      return set;
+    if (rank < denseOf(head)) {
+      const held = bytes[at]!;
+      if (held !== 0) {
+        if (held !== stamp) bytes[at] = stamps.later(stamp, held);
+        this.fresh = 0;
+        return set;
+      }
     }
     const moved = this.#large.add(set, hash | 0, stamp);
     this.fresh = this.#large.fresh;

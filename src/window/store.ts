@@ -3,7 +3,7 @@
  * with rows and is promoted when it has more than ROWS_MAX of them in the hour; what either form answers is the same.
  */
 import { EVERYTHING, FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
-import { IDENTITY_FLAGS, NEW_COLUMNS, SHOWS_NEW } from "./identities.ts";
+import { IDENTITY_FLAGS } from "./identities.ts";
 import { Rows } from "./rows.ts";
 import { SignalTable } from "./signals.ts";
 import { addTally, type Tally } from "./tally.ts";
@@ -38,17 +38,7 @@ export class Store {
       }
       this.#promote(id);
     }
-    const index = fingerprints.link(id);
-    const stamp = stampOf(slot);
-    let shown = flags;
-    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++) {
-      if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
-      const fresh = this.tracked.see(index, identity, identities[identity]![source]!, stamp);
-      if (fresh === 0 || SHOWS_NEW[identity] === 0) continue;
-      if (fresh === 1) shown |= SHOWS_NEW[identity]!;
-      else this.tracked.addColumn(index, slot, NEW_COLUMNS[identity]!, fresh);
-    }
-    this.tracked.count(index, slot, shown);
+    this.tracked.observe(fingerprints.link(id), slot, flags, identities, source);
   }
 
   /** Forgets a fingerprint. Inboxes must be settled. */

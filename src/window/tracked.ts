@@ -13,7 +13,7 @@
  */
 import { Arena } from "../sketch/arena.ts";
 import { Distincts } from "../sketch/distincts.ts";
-import { IDENTITY_FLAGS } from "./identities.ts";
+import { IDENTITY_FLAGS, NEW_COLUMNS, SHOWS_NEW } from "./identities.ts";
 import { Records } from "./records.ts";
 import { SeriesStore } from "./series.ts";
 import {
@@ -27,7 +27,7 @@ import {
   TALLY_WIDTH,
   type Tally,
 } from "./tally.ts";
-import { SLOTS_A_MINUTE } from "./time.ts";
+import { SLOTS_A_MINUTE, stampOf } from "./time.ts";
 
 /** Newest slots that have an inbox: edges send what they collected over the last ten seconds. */
 const INBOXES = 4;
@@ -128,6 +128,33 @@ export class Tracked {
     if (reqs === 0) this.#touch(box, index);
     else if (reqs === LANE_MAX) this.#settleOne(box, index);
     countLanes(page, at, flags);
+  }
+
+  /** Counts row `source` of a frame's columns: its identities, then its flags with what it showed for the first time. */
+  observe(
+    index: number,
+    slot: number,
+    flags: number,
+    identities: readonly Uint32Array[],
+    source: number,
+  ): void {
+    const page = this.#records.page(index);
+    const sets = this.#records.at(index) + SETS;
+    const stamp = stampOf(slot);
+    let shown = flags;
+    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++) {
+      if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
+      page[sets + identity] = this.sets.add(
+        page[sets + identity]!,
+        identities[identity]![source]! | 0,
+        stamp,
+      );
+      const { fresh } = this.sets;
+      if (fresh === 0 || SHOWS_NEW[identity] === 0) continue;
+      if (fresh === 1) shown |= SHOWS_NEW[identity]!;
+      else this.addColumn(index, slot, NEW_COLUMNS[identity]!, fresh);
+    }
+    this.count(index, slot, shown);
   }
 
   /** Takes note of an identity; answers how many it stands for that the hour had not seen (mostly 0 or 1). */
