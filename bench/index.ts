@@ -1,6 +1,7 @@
 /** All benchmarks, in the order in which `npm run bench` runs them. */
 import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
+import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen];
+export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen];
