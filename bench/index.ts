@@ -1,8 +1,9 @@
 /** All benchmarks, in the order in which `npm run bench` runs them. */
 import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
+import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
 import { ingest } from "./ingest.ts";
 import { rank } from "./rank.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen, ingest, rank];
+export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, ingest, rank];

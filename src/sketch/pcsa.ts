@@ -128,20 +128,24 @@ export class Pcsa {
 
   /** Adds up, by rank, the places whose stamp is flagged. */
   count(set: number, flags: Uint8Array, into: Uint32Array): void {
-    const { words, bytes } = this.#arena;
+    const { words } = this.#arena;
     const head = words[set]!;
-    const cells = 1 << logOf(head);
+    const rowWords = (1 << logOf(head)) >>> 2;
     const dense = denseOf(head);
     into.fill(0);
-    let at = (set + HEADER_WORDS) << 2;
+    let at = set + HEADER_WORDS;
     for (let rank = 0; rank < dense; rank++) {
       let hits = 0;
-      for (const end = at + cells; at < end; at++) hits += flags[bytes[at]!]!;
+      // Four stamps a word: half the loads.
+      for (const end = at + rowWords; at < end; at++) {
+        const four = words[at]!;
+        hits +=
+          flags[four & 255]! + flags[(four >>> 8) & 255]! + flags[(four >>> 16) & 255]! + flags[four >>> 24]!;
+      }
       into[rank] = hits;
     }
-    const end = set + blockWords(head);
-    for (let place = at >>> 2; place < end; place++) {
-      const entry = words[place]!;
+    for (const end = set + blockWords(head); at < end; at++) {
+      const entry = words[at]!;
       if (entry !== 0) into[entry >>> 24]! += flags[entry & 255]!;
     }
   }
