@@ -85,6 +85,8 @@ export class IngestRuns {
     const { sent } = await send({ forMs });
     const ms = performance.now() - from;
     const cpuMs = (engine.cpuMs() ?? Number.NaN) - (cpuBefore ?? Number.NaN);
+    // Before the recount, which reads a lot.
+    const rssMb = engine.rssMb();
     const done = (sent - warm.sent) * rows;
     const faults =
       object === "shard" ? await this.#recount(engine, sent, rows) : await recountLog(engine, sent);
@@ -96,7 +98,7 @@ export class IngestRuns {
       bytes_per_observation: body.length / this.observations.length,
       ...(Number.isNaN(cpuMs)
         ? {}
-        : { cpu_ns: (cpuMs * 1e6) / done, cores: cpuMs / ms, rss_mb: engine.rssMb() ?? Number.NaN }),
+        : { cpu_ns: (cpuMs * 1e6) / done, cores: cpuMs / ms, rss_mb: rssMb ?? Number.NaN }),
       wrong: faults.length,
     };
   }
