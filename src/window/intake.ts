@@ -2,7 +2,14 @@
  * Frames in: row by row to the fingerprint's id and into the store, or into the overflow when there is no room. This is the
  * hot path: it makes nothing per observation, and looks a fingerprint up once a frame.
  */
-import { ARENAS_MAX_BYTES, FINGERPRINTS_MAX, ROWS_HELD_MAX, SLOT_MS, TRACKED_MAX } from "../config.ts";
+import {
+  ARENAS_MAX_BYTES,
+  FINGERPRINTS_MAX,
+  FRAME_ROWS_MAX,
+  ROWS_HELD_MAX,
+  SLOT_MS,
+  TRACKED_MAX,
+} from "../config.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
@@ -10,6 +17,7 @@ import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
 import type { Overflow } from "./overflow.ts";
 import { ROWS_MAX, type Store } from "./store.ts";
 import { slotOf } from "./time.ts";
+import type { ObservedColumns } from "./tracked.ts";
 
 /** What a shard holds at most; the defaults are those of config.ts. */
 export interface WindowLimits {
@@ -38,7 +46,12 @@ export class Intake {
   readonly #withoutJa4: number;
   /** Ids of the fingerprints of the frame at hand. */
   #ids = new Int32Array(64);
-  #columns: Uint32Array[] = [];
+  #frame: ObservedColumns = { flags: new Uint32Array(0), columns: [] };
+  /** Rows of fingerprints in full that are yet to be counted, all at once. */
+  readonly #rows = new Uint16Array(FRAME_ROWS_MAX);
+  readonly #indices = new Uint32Array(FRAME_ROWS_MAX);
+  readonly #slots = new Int32Array(FRAME_ROWS_MAX);
+  #waiting = 0;
   /** First slot of the hour. */
   firstSlot = 0;
   /** Rows that came too late for the hour. */
@@ -60,7 +73,7 @@ export class Intake {
   take(frame: Frame, nowMs: number, sinceMs = Number.NEGATIVE_INFINITY): number {
     if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
     this.#ids.fill(UNKNOWN, 0, frame.fps);
-    this.#columns = IDENTITIES.map((name) => frame.identities[name]);
+    this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
     const { at, baseMs, rows } = frame;
     let ahead = 0;
     // Rows come about in order: most lie in the slot of the one before.
@@ -80,6 +93,7 @@ export class Intake {
       if (slot < this.firstSlot) this.late++;
       else this.#count(frame, row, ms, slot);
     }
+    this.#countWaiting();
     this.#takeSignals(frame, nowMs);
     this.#keepWithinBytes();
     return ahead;
@@ -105,8 +119,16 @@ export class Intake {
     } else {
       if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, ms);
       fingerprints.seen(id, ms);
-      this.#store.count(id, slot, flags, this.#columns, row);
+      if (this.#store.hold(id, slot, this.#frame, row)) return;
+      this.#rows[this.#waiting] = row;
+      this.#indices[this.#waiting] = fingerprints.link(id);
+      this.#slots[this.#waiting++] = slot;
     }
+  }
+
+  #countWaiting(): void {
+    this.#store.tracked.observe(this.#frame, this.#rows, this.#indices, this.#slots, this.#waiting);
+    this.#waiting = 0;
   }
   /** The id of a frame's fingerprint, given one if there is room; NONE otherwise. */
   #idOf(frame: Frame, fp: number, ms: number): number {
@@ -149,6 +171,8 @@ export class Intake {
   }
 
   #evict(inFullOnly: boolean): void {
+    // Whoever leaves must not have anything under way.
+    this.#countWaiting();
     this.#overflow.evictOne(inFullOnly);
     // Its id may be given to another at once.
     this.#ids.fill(UNKNOWN);

@@ -8,7 +8,7 @@ import { Rows } from "./rows.ts";
 import { SignalTable } from "./signals.ts";
 import { addTally, type Tally } from "./tally.ts";
 import { SLOTS_A_MINUTE, SLOTS_A_STAMP, stampOf } from "./time.ts";
-import { NOBODY, Tracked } from "./tracked.ts";
+import { NOBODY, type ObservedColumns, Tracked } from "./tracked.ts";
 
 /** Requests of the hour that a fingerprint has as rows at most. */
 export const ROWS_MAX = 16;
@@ -26,19 +26,18 @@ export class Store {
       this.fingerprints.setInFull(id, this.tracked.add(NOBODY));
   }
 
-  /** Counts row `source` of a frame's columns for a live fingerprint. */
-  count(id: number, slot: number, flags: number, identities: readonly Uint32Array[], source: number): void {
+  /** Keeps row `source` of a frame's columns for a fingerprint; false when that must be kept in full (now). */
+  hold(id: number, slot: number, frame: ObservedColumns, source: number): boolean {
     const { fingerprints } = this;
-    if (!fingerprints.isInFull(id)) {
-      const held = fingerprints.rows(id);
-      if (held < ROWS_MAX) {
-        const chain = this.rows.push(fingerprints.link(id), slot, flags, identities, source);
-        fingerprints.setRows(id, chain, held + 1);
-        return;
-      }
+    if (fingerprints.isInFull(id)) return false;
+    const held = fingerprints.rows(id);
+    if (held === ROWS_MAX) {
       this.#promote(id);
+      return false;
     }
-    this.tracked.observe(fingerprints.link(id), slot, flags, identities, source);
+    const chain = this.rows.push(fingerprints.link(id), slot, frame.flags[source]!, frame.columns, source);
+    fingerprints.setRows(id, chain, held + 1);
+    return true;
   }
 
   /** Forgets a fingerprint. Inboxes must be settled. */

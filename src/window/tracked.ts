@@ -11,9 +11,10 @@
  * Counting an observation touches the inbox alone (one record, one cache line or two); `settle` carries the inboxes over
  * into the series and the hour, once a slot or before a reading instead of once an observation.
  */
+import { FRAME_ROWS_MAX } from "../config.ts";
 import { Arena } from "../sketch/arena.ts";
 import { Distincts } from "../sketch/distincts.ts";
-import { IDENTITY_FLAGS, NEW_COLUMNS, SHOWS_NEW } from "./identities.ts";
+import { hashOf, IDENTITY_FLAGS, NEW_COLUMNS, SHOWS_NEW } from "./identities.ts";
 import { Records } from "./records.ts";
 import { SeriesStore } from "./series.ts";
 import {
@@ -45,6 +46,13 @@ const CELLS_MIN = 256;
 /** A series of slots holds 61 at most; past that its oldest rows are out of every window. */
 const SLOT_ROWS_MAX = 62;
 
+/** Columns of a frame. */
+export interface ObservedColumns {
+  flags: Uint32Array;
+  /** In the order of IDENTITIES. */
+  columns: readonly Uint32Array[];
+}
+
 export class Tracked {
   readonly sets = new Distincts();
   readonly #arena = new Arena();
@@ -54,6 +62,8 @@ export class Tracked {
   readonly #inboxSlot = new Int32Array(INBOXES).fill(-1);
   readonly #touched = Array.from({ length: INBOXES }, () => new Uint32Array(16));
   readonly #touchedCount = new Uint32Array(INBOXES);
+  /** Flags of the observations at hand, with what they show for the first time. */
+  readonly #shown = new Uint32Array(FRAME_ROWS_MAX);
   readonly #lanes = new Uint32Array(LANE_WORDS);
   readonly #gone: Tally = new Uint32Array(TALLY_WIDTH);
   #firstSlot = 0;
@@ -130,38 +140,53 @@ export class Tracked {
     countLanes(page, at, flags);
   }
 
-  /** Counts row `source` of a frame's columns: its identities, then its flags with what it showed for the first time. */
+  /**
+   * Counts `rows` of a frame's columns, `count` of them: `indices` and `slots` lie beside. An identity at a time, since a
+   * short loop over many sets lets the processor fetch the next ones while it waits for the first.
+   */
   observe(
-    index: number,
-    slot: number,
-    flags: number,
-    identities: readonly Uint32Array[],
-    source: number,
+    frame: ObservedColumns,
+    rows: Uint16Array,
+    indices: Uint32Array,
+    slots: Int32Array,
+    count: number,
   ): void {
-    const page = this.#records.page(index);
-    const sets = this.#records.at(index) + SETS;
-    const stamp = stampOf(slot);
-    let shown = flags;
-    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++) {
-      if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
-      page[sets + identity] = this.sets.add(
-        page[sets + identity]!,
-        identities[identity]![source]! | 0,
-        stamp,
-      );
-      const { fresh } = this.sets;
-      if (fresh === 0 || SHOWS_NEW[identity] === 0) continue;
-      if (fresh === 1) shown |= SHOWS_NEW[identity]!;
-      else this.addColumn(index, slot, NEW_COLUMNS[identity]!, fresh);
+    const shown = this.#shown;
+    for (let i = 0; i < count; i++) shown[i] = frame.flags[rows[i]!]!;
+    for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++)
+      this.#observe(identity, frame.columns[identity]!, rows, indices, slots, count);
+    for (let i = 0; i < count; i++) this.count(indices[i]!, slots[i]!, shown[i]!);
+  }
+
+  #observe(
+    identity: number,
+    column: Uint32Array,
+    rows: Uint16Array,
+    indices: Uint32Array,
+    slots: Int32Array,
+    count: number,
+  ): void {
+    const { sets } = this;
+    const shown = this.#shown;
+    const flag = IDENTITY_FLAGS[identity]!;
+    const showsNew = SHOWS_NEW[identity]!;
+    for (let i = 0; i < count; i++) {
+      if ((shown[i]! & flag) === 0) continue;
+      const index = indices[i]!;
+      const page = this.#records.page(index);
+      const at = this.#records.at(index) + SETS + identity;
+      page[at] = sets.add(page[at]!, hashOf(identity, column[rows[i]!]!), stampOf(slots[i]!));
+      if (sets.fresh === 0 || showsNew === 0) continue;
+      if (sets.fresh === 1) shown[i]! |= showsNew;
+      else this.addColumn(index, slots[i]!, NEW_COLUMNS[identity]!, sets.fresh);
     }
-    this.count(index, slot, shown);
   }
 
   /** Takes note of an identity; answers how many it stands for that the hour had not seen (mostly 0 or 1). */
-  see(index: number, identity: number, hash: number, stamp: number): number {
+  see(index: number, identity: number, value: number, stamp: number): number {
     const page = this.#records.page(index);
     const at = this.#records.at(index) + SETS + identity;
-    page[at] = this.sets.add(page[at]!, hash, stamp);
+    page[at] = this.sets.add(page[at]!, hashOf(identity, value), stamp);
     return this.sets.fresh;
   }
 
