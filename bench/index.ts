@@ -4,6 +4,7 @@ import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
 import { ingest } from "./ingest.ts";
+import { memory } from "./memory.ts";
 import { rank } from "./rank.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, ingest, rank];
+export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, ingest, memory, rank];
