@@ -6,5 +6,6 @@ import { failOpen } from "./fail-open.ts";
 import { ingest } from "./ingest.ts";
 import { memory } from "./memory.ts";
 import { rank } from "./rank.ts";
+import { tick } from "./tick.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, ingest, memory, rank];
+export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, ingest, memory, rank, tick];
