@@ -1,6 +1,12 @@
 /** All benchmarks, in the order in which `npm run bench` runs them. */
 import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
+import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
+import { frame } from "./frame.ts";
+import { ingest } from "./ingest.ts";
+import { memory } from "./memory.ts";
+import { rank } from "./rank.ts";
+import { tick } from "./tick.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [edge, failOpen];
+export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, frame, ingest, memory, rank, tick];

@@ -4,59 +4,73 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { errorClass, logWarning } from "../src/base/log.ts";
-import { HOUR_MS, OBJECT_CALL_TIMEOUT_MS } from "../src/config.ts";
+import { CENSUS_ASK_MS } from "../src/config.ts";
 import { type Options, parseOptions } from "../src/options.ts";
-import { type MergedRanks, mergeReports, type ShardReport } from "../src/signals/census.ts";
+import { CensusBook } from "../src/signals/census.ts";
+import { type CensusAnswer, readShardReport } from "../src/signals/census-wire.ts";
 import type { Env } from "./env.ts";
+import type { Reporter } from "./ranks-link.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
 
 export class Census extends DurableObject<Env> {
   readonly #options: Options;
   readonly #site: string;
-  readonly #reports = new Map<number, ShardReport>();
-  readonly #asked = new Map<number, Promise<void>>();
+  readonly #book: CensusBook;
+  readonly #asked = new Map<number, { atMs: number; answered: Promise<void> }>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#options = parseOptions(env);
     this.#site = siteOfName(ctx.id.name);
+    this.#book = new CensusBook(Date.now(), this.#options.tickMs);
   }
 
-  /** Takes a shard's newest numbers in place of its older ones and answers the whole site's. */
-  async report(
-    shard: number,
-    report: ShardReport,
-    map: { epoch: number; shards: number },
-  ): Promise<MergedRanks> {
-    this.#reports.set(shard, report);
-    const nowMs = Date.now();
-    for (const [held, { asOfMs }] of this.#reports) {
-      // A shard that was silent for an hour has nothing left in its window that it told us of.
-      if (held >= map.shards || asOfMs < nowMs - HOUR_MS) this.#reports.delete(held);
+  /** Takes a shard's newest numbers in place of its older ones and answers the whole site's. `told`: a ShardReport. */
+  async exchange(told: object, { epoch, shard, shards, known }: Reporter): Promise<CensusAnswer> {
+    const report = readShardReport(told);
+    if (report === "unknown_form") {
+      this.#warn("census_form", shard);
+      return { ok: false, fault: report };
     }
-    const missing = Array.from({ length: map.shards }, (_, i) => i).filter((i) => !this.#reports.has(i));
-    if (missing.length > 0) await Promise.all(missing.map((i) => this.#ask(i, map.epoch)));
-    return mergeReports(this.#reports, map.shards, Date.now(), this.#options.tickMs);
+    if (!this.#book.take(shard, report)) return { ok: false, fault: "not_held" };
+    const unheard = this.#book.unheard(shards);
+    if (unheard.length > 0) await Promise.all(unheard.map((other) => this.#ask(other, epoch)));
+    return this.#book.answer(shards, Date.now(), known);
   }
 
-  /** Asks a shard that has not reported; the calls of several reporters share one question. */
-  #ask(shard: number, epoch: number): Promise<void> {
+  /** Asks a shard that has not reported; all reporters of a tick share one question and one wait. */
+  async #ask(shard: number, epoch: number): Promise<void> {
+    const nowMs = Date.now();
     let asked = this.#asked.get(shard);
-    if (asked === undefined) {
-      asked = this.#pull(shard, epoch).finally(() => this.#asked.delete(shard));
+    if (asked === undefined || nowMs - asked.atMs >= this.#options.tickMs) {
+      asked = { atMs: nowMs, answered: this.#pull(shard, epoch) };
       this.#asked.set(shard, asked);
     }
-    return asked;
+    const waitMs = asked.atMs + CENSUS_ASK_MS - nowMs;
+    if (waitMs <= 0) return;
+    // An answer that comes later still counts, for the next reporter.
+    await withTimeout(asked.answered, waitMs, "shard").catch(() => this.#warn("census_waits", shard));
   }
 
   async #pull(shard: number, epoch: number): Promise<void> {
-    const stub = new Stubs(this.env, this.#options).shard({ site: this.#site, epoch, shard });
     try {
-      const report = await withTimeout(stub.rankReport(), OBJECT_CALL_TIMEOUT_MS, "shard");
-      if (!this.#reports.has(shard)) this.#reports.set(shard, report);
+      const stub = new Stubs(this.env, this.#options).shard({ site: this.#site, epoch, shard });
+      const report = readShardReport(await stub.rankTables());
+      if (report === "unknown_form") this.#warn("census_form", shard);
+      // What it reported by itself meanwhile is newer, and its ranks are looked up with that.
+      else if (!this.#book.has(shard)) this.#book.take(shard, report);
     } catch (error) {
-      logWarning({ event: "census_shard_silent", site: this.#site, shard, error: errorClass(error) });
+      this.#warn("census_shard_silent", shard, error);
     }
+  }
+
+  #warn(event: string, shard: number, error?: unknown): void {
+    logWarning({
+      event,
+      site: this.#site,
+      shard,
+      ...(error === undefined ? {} : { error: errorClass(error) }),
+    });
   }
 }

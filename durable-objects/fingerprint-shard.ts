@@ -14,8 +14,7 @@ import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
 import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
 import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
-import type { ShardReport } from "../src/signals/census.ts";
-import { RankReport } from "../src/signals/ranks.ts";
+import type { ShardReport } from "../src/signals/census-wire.ts";
 import { minuteOf } from "../src/window/time.ts";
 import { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
@@ -27,14 +26,14 @@ import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
 import { ShardStore } from "./sql/shard-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
-import { withTimeout } from "./timeout.ts";
+import { pause, withTimeout } from "./timeout.ts";
 import { Watch } from "./watch.ts";
 
 export class FingerprintShard extends DurableObject<Env> {
   readonly #options: Options;
   readonly #place: ShardPlace;
   readonly #store: ShardStore;
-  readonly #window = new Window();
+  readonly #window = new Window(crypto.getRandomValues(new Uint32Array(1))[0]!);
   readonly #evidence = new EvidenceRing();
   readonly #log: IngestLog;
   readonly #ranks: RanksLink;
@@ -60,10 +59,14 @@ export class FingerprintShard extends DurableObject<Env> {
       thresholds: [],
     };
     this.#claims = new Claims(this.#store);
-    this.#log = new IngestLog(this.#store, this.#window, this.#evidence);
+    this.#log = new IngestLog(this.#store, this.#window, this.#evidence, {
+      nowMs: () => Date.now(),
+      sync: () => this.#committed(),
+      pause,
+    });
     warnUnreadable(site, shard, this.#log.recover(Date.now()));
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
-    this.#ranks = new RanksLink(this.#window, stubs, this.#place);
+    this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site));
     const origin = this.#options.publicUrl ?? "";
     this.#watch = new Watch(this.#store, this.#window, this.#evidence, { name: site, origin }, (bytes) =>
       crypto.getRandomValues(bytes),
@@ -74,17 +77,10 @@ export class FingerprintShard extends DurableObject<Env> {
     });
   }
 
-  /** Takes frames; returns after they are on disk. `shards`: the site's number of shards. */
+  /** Takes frames; answers after they are on disk. `shards`: the site's number of shards. */
   async ingest(payloads: Uint8Array[], shards: number): Promise<IngestResult> {
-    const nowMs = Date.now();
-    const result = this.#log.accept(payloads, nowMs);
-    if (!result.ok) return result;
-    this.#lastIngestMs = nowMs;
-    if (this.#settings.shards !== shards) this.#keepSettings({ ...this.#settings, shards });
-    // A queue of calls can starve the alarm: an overdue tick runs from here.
-    if (this.#nextTickMs !== undefined && nowMs - this.#nextTickMs > this.#options.tickMs)
-      this.ctx.waitUntil(this.#tick());
-    else await this.#schedule();
+    const result = await this.#log.accept(payloads, Date.now());
+    if (result.ok && this.#settings.shards !== shards) this.#keepSettings({ ...this.#settings, shards });
     return result;
   }
 
@@ -134,7 +130,8 @@ export class FingerprintShard extends DurableObject<Env> {
     return {
       shard: this.#place.shard,
       asOfMs,
-      bytes: this.#window.bytes,
+      memory: { ...this.#window.memory(), evidence: this.#evidence.byteLength },
+      pressure: this.#window.pressure(),
       fingerprints: this.#window.fingerprints.size,
       ranksAsOfMs: this.#ranks.asOfMs,
       firstDataMs: this.#firstDataMs() || undefined,
@@ -145,9 +142,9 @@ export class FingerprintShard extends DurableObject<Env> {
   }
 
   /** The Census asks this of a shard that it has not heard of. */
-  rankReport(): ShardReport {
+  rankTables(): ShardReport {
     this.#advance();
-    return RanksLink.shardReport(new RankReport(this.#window), this.#window.firstDataMs, this.#nextTickMs);
+    return this.#ranks.fullReport(this.#window.firstDataMs, this.#nextTickMs);
   }
 
   /** Puts settings into force at once; answers the revision in force (an older push is ignored). */
@@ -161,6 +158,16 @@ export class FingerprintShard extends DurableObject<Env> {
 
   activeThresholds(): Record<string, string[]> {
     return this.#watch.activeThresholds();
+  }
+
+  /** A group of frames was written: sees to the tick, and resolves when the group is durable, the alarm with it. */
+  #committed(): Promise<void> {
+    const nowMs = Date.now();
+    this.#lastIngestMs = nowMs;
+    // A queue of calls can starve the alarm: an overdue tick runs from here.
+    const overdue = this.#nextTickMs !== undefined && nowMs - this.#nextTickMs > this.#options.tickMs;
+    this.ctx.waitUntil(overdue ? this.#tick() : this.#schedule());
+    return this.ctx.storage.sync();
   }
 
   override async alarm(): Promise<void> {
@@ -223,12 +230,14 @@ export class FingerprintShard extends DurableObject<Env> {
     }
   }
 
-  #exchangeRanks(): Promise<void> {
-    return this.#ranks.exchange(this.#settings.shards, this.#window.firstDataMs, this.#nextTickMs);
+  async #exchangeRanks(): Promise<void> {
+    const { shards } = this.#settings;
+    const isRead = await this.#ranks.exchange(shards, this.#window.firstDataMs, this.#nextTickMs);
+    if (!isRead) this.#warn("census_form");
   }
 
+  /** Sets the next tick, unless one as early is set: data on an idle shard bring its tick forward. */
   async #schedule(): Promise<void> {
-    if (this.#nextTickMs !== undefined) return;
     const at = nextTick({
       nowMs: Date.now(),
       tickMs: this.#options.tickMs,
@@ -237,7 +246,7 @@ export class FingerprintShard extends DurableObject<Env> {
       busy: this.#watch.isBusy || this.#outbox.isWaiting,
       empty: this.#window.isEmpty,
     });
-    if (at !== undefined) await this.#setTick(at);
+    if (at !== undefined && at < (this.#nextTickMs ?? Number.POSITIVE_INFINITY)) await this.#setTick(at);
   }
 
   async #setTick(atMs: number): Promise<void> {
@@ -250,7 +259,8 @@ export class FingerprintShard extends DurableObject<Env> {
     this.#store.meta.set("settings", settings);
   }
 
-  #warn(event: string, error: unknown): void {
-    logWarning({ event, site: this.#place.site, shard: this.#place.shard, error: errorClass(error) });
+  #warn(event: string, error?: unknown): void {
+    const { site, shard } = this.#place;
+    logWarning({ event, site, shard, ...(error === undefined ? {} : { error: errorClass(error) }) });
   }
 }

@@ -1,12 +1,15 @@
 /**
- * Frames in: dedupe → log → window, in one synchronous step, so that no other call comes between the disk and the memory.
- * Nothing is acknowledged before the log's transaction; the platform's output gate holds the answer until it is durable,
- * and resets the object when it fails, so memory and disk agree again after the restart.
+ * Frames in: check and dedupe → queue → log → window. Log and window in one synchronous step, so that no other call comes
+ * between the disk and the memory; nothing is acknowledged before it is durable. When a commit fails after its transaction
+ * returned, the platform resets the object, so memory and disk agree again after the restart.
  */
 
 import { logWarning } from "../src/base/log.ts";
 import { FLUSH_MAX_MS, LOG_KEEP_MS, MINUTE_MS } from "../src/config.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
+import { type CommitEffects, GroupCommit } from "../src/ingest/group-commit.ts";
+import { framesOfRow, GroupRowError, groupRows } from "../src/ingest/group-row.ts";
+import { frameIdText, type SortedCall, sortCall } from "../src/ingest/sort-call.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import { COUNTERS, decodeFrame, type Frame, FrameError } from "../src/wire/frame.ts";
@@ -17,15 +20,18 @@ import { emptyTotals, type ShardStore, type Totals } from "./sql/shard-store.ts"
 type LoggedTotals = Pick<Totals, "accepted" | "counters" | "sources">;
 type SoftTotals = Pick<Totals, "duplicate" | "late" | "shed" | "overflow" | "suppressed">;
 
+/** What only the platform can do for the log. */
+export type IngestWaits = Pick<CommitEffects<SortedCall>, "nowMs" | "sync" | "pause">;
+
 /** First sights are kept apart from the log before the log forgets them (LOG_KEEP_MS), a few minutes early. */
 const BORN_AFTER_MS = 50 * MINUTE_MS;
 const BORN_EVERY_MINUTES = 5;
 
 function bornBefore(window: Window, beforeMs: number): [string, number][] {
   const { fingerprints } = window;
-  return [...fingerprints.entries()].flatMap(([ja4, id]) => {
+  return [...fingerprints.ids()].flatMap((id) => {
     const firstMs = fingerprints.firstSeenMs(id);
-    return firstMs < beforeMs ? [[ja4, firstMs] as [string, number]] : [];
+    return firstMs < beforeMs ? [[fingerprints.ja4(id), firstMs] as [string, number]] : [];
   });
 }
 
@@ -40,24 +46,34 @@ export class IngestLog {
   readonly #soft: SoftTotals;
   #savedSoft = "";
   readonly #calls = new CallRate();
+  /** Id → the call whose frame is queued, or written and not yet durable. */
+  readonly #queued = new Map<string, Promise<void>>();
+  readonly #commits: GroupCommit<SortedCall>;
 
-  constructor(store: ShardStore, window: Window, evidence: EvidenceRing) {
+  constructor(store: ShardStore, window: Window, evidence: EvidenceRing, waits: IngestWaits) {
     this.#store = store;
     this.#window = window;
     this.#evidence = evidence;
     this.#dropped = store.meta.get<Totals>("totals") ?? emptyTotals();
     this.#soft = softOf(store.meta.get<SoftTotals>("soft_totals") ?? emptyTotals());
+    this.#commits = new GroupCommit({
+      ...waits,
+      write: (payloads, nowMs) => store.appendLog(minuteOf(nowMs), groupRows(payloads)),
+      apply: ({ frames }, nowMs) => {
+        for (const { id, frame } of frames) this.#take(id, frame, minuteOf(nowMs), nowMs);
+      },
+    });
   }
 
-  /** Reads the log back into the window after a start. Answers how many frames could not be read. */
+  /** Reads the log back into the window after a start. Answers how many rows and frames could not be read. */
   recover(nowMs: number): number {
     let unreadable = 0;
     for (const minute of this.#store.logMinutes) {
-      for (const bytes of this.#store.frames(minute)) {
+      for (const row of this.#store.logRows(minute)) {
         try {
-          this.#take(decodeFrame(bytes), minute, nowMs);
+          for (const bytes of framesOfRow(row)) if (!this.#recover(bytes, minute, nowMs)) unreadable++;
         } catch (error) {
-          if (!(error instanceof FrameError)) throw error;
+          if (!(error instanceof GroupRowError)) throw error;
           unreadable++;
         }
       }
@@ -67,46 +83,35 @@ export class IngestLog {
       if (id !== undefined) this.#window.fingerprints.seen(id, firstMs);
     }
     // What left the hour while the shard was down was counted when it came; it is not late now.
-    this.#window.late = 0;
-    this.#window.overflow = 0;
+    this.#window.takeDropped();
     return unreadable;
   }
 
-  /** Takes frames of one call, all or none. */
-  accept(payloads: readonly Uint8Array[], nowMs: number): IngestResult {
-    const fresh: { bytes: Uint8Array; frame: Frame }[] = [];
-    const ids = new Set<string>();
-    let duplicate = 0;
-    for (const bytes of payloads) {
-      let frame: Frame;
-      try {
-        frame = decodeFrame(bytes);
-      } catch (error) {
-        if (error instanceof FrameError) return { ok: false, fault: error.fault };
-        throw error;
-      }
-      const id = idText(frame.id);
-      if (this.#ids.has(id) || ids.has(id)) {
-        duplicate += frame.rows;
-        continue;
-      }
-      ids.add(id);
-      fresh.push({ bytes, frame });
+  /** Takes frames of one call, all or none; answers when they are durable. */
+  async accept(payloads: readonly Uint8Array[], nowMs: number): Promise<IngestResult> {
+    const callsPerSecond = this.#calls.note(nowMs);
+    const call = sortCall(payloads, { has: (id) => this.#ids.has(id), queued: (id) => this.#queued.get(id) });
+    if (typeof call === "string") return { ok: false, fault: call };
+    if (call.frames.length > 0 && !this.#commits.hasRoom(call.bytes)) {
+      this.#soft.shed += call.rows;
+      return { ok: false, fault: "overloaded" };
     }
-    const minute = minuteOf(nowMs);
-    if (fresh.length > 0)
-      this.#store.appendLog(
-        minute,
-        fresh.map(({ bytes }) => bytes),
-      );
-    let accepted = 0;
-    for (const { frame } of fresh) {
-      this.#take(frame, minute, nowMs);
-      accepted += frame.rows;
+    // Both at once: when one fails the other is still waited for by somebody.
+    await Promise.all([...call.others, this.#commit(call, callsPerSecond)]);
+    this.#soft.duplicate += call.duplicate;
+    const flushAfterMs = flushAfter(callsPerSecond, FLUSH_MAX_MS);
+    return { ok: true, accepted: call.rows, duplicate: call.duplicate, flushAfterMs };
+  }
+
+  async #commit(call: SortedCall, callsPerSecond: number): Promise<void> {
+    if (call.frames.length === 0) return;
+    const durable = this.#commits.submit(call, callsPerSecond);
+    for (const { id } of call.frames) this.#queued.set(id, durable);
+    try {
+      await durable;
+    } finally {
+      for (const { id } of call.frames) this.#queued.delete(id);
     }
-    this.#soft.duplicate += duplicate;
-    const flushAfterMs = flushAfter(this.#calls.note(nowMs), FLUSH_MAX_MS);
-    return { ok: true, accepted, duplicate, flushAfterMs };
   }
 
   /** Forgets logs and ids that are too old to matter, and saves the totals; once a minute is enough. */
@@ -145,15 +150,27 @@ export class IngestLog {
   }
 
   #softNow(): SoftTotals {
-    this.#soft.late += this.#window.late;
-    this.#soft.overflow += this.#window.overflow;
-    this.#window.late = 0;
-    this.#window.overflow = 0;
+    const { late, overflow } = this.#window.takeDropped();
+    this.#soft.late += late;
+    this.#soft.overflow += overflow;
     return this.#soft;
   }
 
-  #take(frame: Frame, minute: number, nowMs: number): void {
-    this.#ids.set(idText(frame.id), minute);
+  /** Whether a frame of the log could be read. One that is there twice counts once. */
+  #recover(bytes: Uint8Array, minute: number, nowMs: number): boolean {
+    try {
+      const frame = decodeFrame(bytes);
+      const id = frameIdText(frame.id);
+      if (!this.#ids.has(id)) this.#take(id, frame, minute, nowMs);
+      return true;
+    } catch (error) {
+      if (error instanceof FrameError) return false;
+      throw error;
+    }
+  }
+
+  #take(id: string, frame: Frame, minute: number, nowMs: number): void {
+    this.#ids.set(id, minute);
     let totals = this.#perMinute.get(minute);
     if (totals === undefined) {
       totals = emptyTotals();
@@ -180,11 +197,7 @@ function addTotals(into: LoggedTotals, from: LoggedTotals): void {
   }
 }
 
-function idText(id: Uint8Array): string {
-  return String.fromCharCode(...id);
-}
-
-/** Says once at a start that frames could not be read; they stay on disk. */
+/** Says once at a start that a part of the log could not be read; it stays on disk. */
 export function warnUnreadable(site: string, shard: number, count: number): void {
   if (count > 0) logWarning({ event: "log_unreadable", site, shard, count });
 }

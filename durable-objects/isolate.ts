@@ -2,7 +2,6 @@
  * What lives as long as an isolate: options, caches, the batch. Plain data only, no promise, timer or stub (see
  * `src/edge/batch.ts`); randomness is drawn at the first flush, since it throws at global scope.
  */
-import { hex } from "../src/base/hash.ts";
 import { logWarning } from "../src/base/log.ts";
 import {
   EDGE_BACK_OFF_MS,
@@ -13,10 +12,14 @@ import {
   EDGE_SEND_TIMEOUT_MS,
 } from "../src/config.ts";
 import { Batch } from "../src/edge/batch.ts";
+import { Exchange } from "../src/edge/exchange.ts";
 import { Gate } from "../src/edge/gate.ts";
+import { Peers } from "../src/edge/peers.ts";
+import { RowMaker } from "../src/edge/row.ts";
 import { SignalsCache } from "../src/edge/signals-cache.ts";
 import { UserAgentClassifier } from "../src/edge/user-agent.ts";
 import { type Options, parseOptions } from "../src/options.ts";
+import { FRAME_ID_BYTES } from "../src/wire/frame.ts";
 import type { Isolate } from "../src/worker.ts";
 import type { Env } from "./env.ts";
 import { type IsolateMemory, objectsOf } from "./objects.ts";
@@ -24,15 +27,26 @@ import { withTimeout } from "./timeout.ts";
 
 const memory: IsolateMemory = { maps: new Map(), hash: undefined };
 const agents = new UserAgentClassifier();
+const rows = new RowMaker(agents);
+const exchange = new Exchange();
+const peers = new Peers();
 const signals = new SignalsCache();
 const keyGate = new Gate({ maxWaiting: EDGE_MAX_WAITING, pauseMs: EDGE_BACK_OFF_MS });
 let options: Options | undefined;
 let batch: Batch | undefined;
-let isolateId: string | undefined;
-let flushes = 0;
+let isolateId: Uint8Array | undefined;
+let frames = 0;
 
-/** The isolate as one request sees it. Throws when a setting is wrong. */
+/** Made once: it holds the bindings, which belong to no request, and makes a stub for every call. */
+let made: { readonly env: Env; readonly isolate: Isolate } | undefined;
+
+/** The isolate as its requests see it. Throws when a setting is wrong. */
 export function isolateOf(env: Env): Isolate {
+  if (made?.env !== env) made = { env, isolate: isolateWith(env) };
+  return made.isolate;
+}
+
+function isolateWith(env: Env): Isolate {
   options ??= parseOptions(env);
   batch ??= new Batch({
     fullRows: EDGE_FULL_ROWS,
@@ -46,12 +60,17 @@ export function isolateOf(env: Env): Isolate {
   const now = () => Date.now();
   const key = () => withTimeout(objects.hash(), EDGE_SEND_TIMEOUT_MS, "the account's key");
   const hash = async () => memory.hash ?? (await keyGate.pass(key, now));
-  const observed = { site: objects.site, hash };
-  const observer = { batch, agents, objects: observed, now, wait, log: logWarning, nextFlushId };
-  return { options, agents, objects, wait, now, log: logWarning, observer, signals };
+  const observed = { site: objects.site, hash, knownHash: () => memory.hash };
+  const own = { batch, exchange, rows, peers };
+  const observer = { ...own, objects: observed, now, wait, log: logWarning, nextFrameId };
+  return { options, agents, peers, objects, wait, now, log: logWarning, observer, signals };
 }
 
-function nextFlushId(): string {
-  isolateId ??= hex(crypto.getRandomValues(new Uint8Array(16)));
-  return `edge/${isolateId}/${++flushes}`;
+/** The isolate's own 96 random bits and a number, big-endian. */
+function nextFrameId(): Uint8Array {
+  isolateId ??= crypto.getRandomValues(new Uint8Array(FRAME_ID_BYTES - 4));
+  const id = new Uint8Array(FRAME_ID_BYTES);
+  id.set(isolateId);
+  new DataView(id.buffer).setUint32(isolateId.length, ++frames);
+  return id;
 }

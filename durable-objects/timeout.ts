@@ -1,4 +1,4 @@
-/** The one place with a timer: a bound on how long an object waits for another. The timer never outlives the wait. */
+/** The one place with timers: bounds on how long an object waits. A timer never outlives its wait. */
 
 class TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -6,13 +6,26 @@ class TimeoutError extends Error {
 
 /** The promise's outcome, or a TimeoutError after `ms`. What it still does later is nobody's business any more. */
 export async function withTimeout<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: number | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const expired = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new TimeoutError(`${what} did not answer within ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([promise, expired]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
+  }
+}
+
+/** Until `wake` resolves, but no longer than `ms`. */
+export async function pause(wake: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    await Promise.race([wake, over]);
+  } finally {
+    if (timer !== undefined) clearTimeout(timer);
   }
 }

@@ -2,6 +2,7 @@
  * What a shard watches for: runs detectors and thresholds over its window once a tick, and writes episodes and events in
  * one transaction, so that after a restart nothing is raised twice and no event is missing.
  */
+import { logWarning } from "../src/base/log.ts";
 import { type Random, ulid } from "../src/base/random.ts";
 import { rfc3339 } from "../src/base/time.ts";
 import { COOLDOWN_DEFAULT_MS, MINUTE_MS } from "../src/config.ts";
@@ -12,7 +13,7 @@ import { evidenceOf } from "../src/detect/evidence.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { DEFAULT_KIND_SETTINGS } from "../src/detect/settings.ts";
 import { siteOf } from "../src/detect/site-view.ts";
-import type { Episode, Evidence } from "../src/detect/types.ts";
+import type { Episode } from "../src/detect/types.ts";
 import { evaluateThresholds, type ThresholdStates } from "../src/thresholds/evaluate.ts";
 import { thresholdData } from "../src/thresholds/event.ts";
 import type { Threshold, ThresholdState } from "../src/thresholds/rule.ts";
@@ -36,6 +37,8 @@ export class Watch {
   #episodes = new Map<string, Episode>();
   #cleared = new Map<string, Cleared>();
   #thresholds: ThresholdStates = new Map();
+  /** Samples that could not be read, as told so far. */
+  #unreadable = 0;
   /** What is on disk, so that only changes are written. */
   #stored = new Map<string, string>();
 
@@ -98,21 +101,28 @@ export class Watch {
     });
     const states: ThresholdStates = new Map(this.#thresholds);
     const crossed = evaluateThresholds(thresholds, this.#window, states, nowMs, newId);
+    const told = [
+      ...found.events.map(({ episode }) => episode.ja4),
+      ...crossed.changes.map(({ ja4 }) => ja4),
+    ];
+    const samples = this.#evidence.of(told, nowMs - EVIDENCE_MS);
+    const evidenceFor = (ja4: string) => evidenceOf(samples.get(ja4) ?? []);
     const events = [
       ...found.events.map((event) => {
         const { ja4 } = event.episode;
         return this.#event(
           anomalyType(event),
           ja4,
-          anomalyData(event, this.#evidenceFor(ja4), this.#url(ja4), nowMs),
+          anomalyData(event, evidenceFor(ja4), this.#url(ja4), nowMs),
         );
       }),
       ...crossed.changes.map((change) => {
         const { ja4, type } = change;
-        const data = thresholdData(change, this.#evidenceFor(ja4), this.#url(ja4), nowMs);
+        const data = thresholdData(change, evidenceFor(ja4), this.#url(ja4), nowMs);
         return this.#event(`hellotide.threshold.${type}`, ja4, data);
       }),
     ];
+    this.#warnOfSamples();
     this.#save(events, found.episodes, found.cleared, states);
     return found.suppressed + crossed.suppressed;
   }
@@ -124,8 +134,16 @@ export class Watch {
     );
   }
 
-  #evidenceFor(ja4: string): Evidence {
-    return evidenceOf(this.#evidence.of(ja4, this.#window.nowMs - EVIDENCE_MS));
+  /** An anomaly goes out without evidence that cannot be read; that something is wrong with a sender must still show. */
+  #warnOfSamples(): void {
+    const { unreadable } = this.#evidence;
+    if (unreadable > this.#unreadable)
+      logWarning({
+        event: "samples_unreadable",
+        site: this.#site.name,
+        count: unreadable - this.#unreadable,
+      });
+    this.#unreadable = unreadable;
   }
 
   #url(ja4: string): string {

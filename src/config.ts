@@ -12,6 +12,8 @@ export const HOUR_MS = 3_600_000;
 
 /** Grain of the 1m and 5m windows (contract §4: 60–65 s, 300–305 s). */
 export const SLOT_MS = 5_000;
+/** Grain of distinct counts: one byte holds 255 of them, 85 min (contract §4: at most 20 s wider than the window). */
+export const STAMP_MS = 20_000;
 /** The three windows that every number is given for, in display order. */
 export const WINDOWS = ["1m", "5m", "1h"] as const;
 export type WindowName = (typeof WINDOWS)[number];
@@ -67,6 +69,10 @@ export const EDGE_MAX_ROWS = 20_000;
 export const EDGE_MAX_INFLIGHT = 64;
 /** Requests that wait for the hash key at once; it is there after the first. */
 export const EDGE_MAX_WAITING = 64;
+/** An isolate tells a shard the same global signals again after this long; a shard forgets them after an hour. */
+export const SIGNALS_RETELL_MS = 5 * MINUTE_MS;
+/** … and remembers what it told of at most this many fingerprints (about 250 B each). */
+export const SIGNALS_TOLD_MAX = 4_096;
 /** Pause after the shard map or the hash key could not be had. */
 export const EDGE_BACK_OFF_MS = 5 * SECOND_MS;
 /** Signals that an isolate remembers for the header and for other Workers. */
@@ -81,21 +87,73 @@ export const SIGNALS_MAX_AGE_DEFAULT_MS = 5 * SECOND_MS;
 
 // --- Wire frame --------------------------------------------------------------------------------------------
 export const FRAME_ROWS_MAX = 4_000;
-/** Cap on an encoded frame; also what one log row holds. The platform's limit on a row is 2 MB. */
+/** Cap on an encoded frame, which must fit into a row of the log. */
 export const FRAME_BYTES_MAX = 1_500_000;
 /** The builder starts a new frame when its estimate passes this, well under FRAME_BYTES_MAX. */
 export const FRAME_BYTES_TARGET = 1_000_000;
-/** Samples (evidence) a fingerprint and frame. */
+/**
+ * Samples (evidence) a fingerprint and frame: FRAME_SAMPLES_MIN of its rows, and one for every FRAME_SAMPLE_ROWS of them
+ * up to FRAME_SAMPLES_MAX. Most fingerprints of a frame have few rows, and their samples are most of its bytes; whoever
+ * floods has many, and with two of them a share in the evidence is wrong by a third.
+ */
+export const FRAME_SAMPLES_MIN = 2;
 export const FRAME_SAMPLES_MAX = 8;
+export const FRAME_SAMPLE_ROWS = 8;
+/**
+ * In a frame of more fingerprints than this, those with fewer than FRAME_SAMPLE_ROWS rows send one sample for as many rows
+ * together: a frame of a busy site has hundreds of such, and two samples of each would be a third of its bytes.
+ */
+export const FRAME_FEW_FINGERPRINTS = 64;
+/** Cap on a frame's packed samples; the builder starts a new frame well before. */
+export const FRAME_SAMPLES_BYTES_MAX = 1024 * 1024;
 export const SAMPLE_TEXT_MAX_CHARS = 128;
 
 // --- Shard --------------------------------------------------------------------------------------------------
 export const SHARDS_DEFAULT = 4;
 export const SHARDS_MAX = 64;
-/** Fingerprints tracked in full a shard; requests of further ones are counted in `overflow`. */
-export const FINGERPRINTS_MAX = 20_000;
-/** Newest samples kept a shard, over all fingerprints, as evidence. */
-export const EVIDENCE_RING = 8_192;
+/** Fingerprints a shard tells apart (62 B each with one request); requests of further ones are counted in `overflow`. */
+export const FINGERPRINTS_MAX = 100_000;
+/** Requests kept as rows, over all fingerprints with few of them (28 B each). */
+export const ROWS_HELD_MAX = 250_000;
+/** Fingerprints with more requests than rows (about 1 to 3 kB each, a hot one up to 70). */
+export const TRACKED_MAX = 16_384;
+/**
+ * Series and sets of a shard, bytes. With everything else at its limit a shard stays under 28 MiB, so that four of them
+ * fit the 128 MB of an isolate that they may share.
+ */
+export const ARENAS_MAX_BYTES = 12 * 1024 * 1024;
+/** Beyond capacity a fingerprint is let in when it is seen this often … */
+export const DOOR_SIGHTINGS = 3;
+/** … (sightings halve every so many minutes) … */
+export const DOOR_AGE_MINUTES = 10;
+/** … in place of the least active of so many. */
+export const VICTIM_SAMPLE = 64;
+/** Families a part that are counted one by one among the requests beyond capacity. */
+export const FAMILIES_BEYOND_MAX = 512;
+/** Newest evidence kept a shard, over all fingerprints: frames whose samples it is, and bytes of all of them. */
+export const EVIDENCE_FRAMES_MAX = 4_096;
+export const EVIDENCE_BYTES_MAX = 4 * 1024 * 1024;
+/** Samples that an anomaly's shares are made of at least, where there are so many: a share is then off by 0.06 at most. */
+export const EVIDENCE_SAMPLES_ENOUGH = 64;
+/**
+ * Group commit: rows written are the largest cost of a shard. Up to COMMIT_QUIET_CALLS calls a second each call is
+ * written at once; from there the pause between commits grows, until at COMMIT_BUSY_CALLS and above it is the longest.
+ * A row a call costs $1 a million on top of the call's $0.15; with the pause a shard writes at most 4 small rows a second.
+ */
+export const COMMIT_QUIET_CALLS = 10;
+export const COMMIT_BUSY_CALLS = 20;
+export const COMMIT_PAUSE_MAX_MS = 250;
+/** A group of this size gains nothing by waiting: its row is as full as a row should be … */
+export const COMMIT_FULL_BYTES = 1_000_000;
+/** … or it holds the calls of a few dozen senders that each wait for their answer, and no further one may come. */
+export const COMMIT_FULL_CALLS = 32;
+/** Frames of one row of the log together; the platform's limit on a row is 2 MB. */
+export const LOG_ROW_MAX_BYTES = 1_500_000;
+/**
+ * Frames that a shard holds in memory because they are not durable yet; what comes on top is refused as overload. With
+ * their decoded columns they take about twice that, of an isolate's 128 MB.
+ */
+export const INGEST_HELD_MAX_BYTES = 16 * 1024 * 1024;
 /** Times a Worker tries a shard before it answers 503. The frame id makes every repeat harmless. */
 export const SHARD_TRIES = 3;
 /** `Retry-After` of a 503. */
@@ -124,14 +182,33 @@ export const LOOKUP_MAX = 100;
 export const RANKS_FRESH_MS = SECOND_MS;
 /** … and does not wait longer than this for it. */
 export const RANKS_WAIT_MS = SECOND_MS;
+/** The Census waits this long for shards that it was never told of, and asks each once a tick: one that hangs holds no one up. */
+export const CENSUS_ASK_MS = 750;
 
 /** Throws at load when two tunables contradict each other. */
 function relate(holds: boolean, what: string): void {
   if (!holds) throw new Error(`config: ${what}`);
 }
 relate(MINUTE_MS % SLOT_MS === 0, "a minute must hold whole slots");
+relate(
+  STAMP_MS % SLOT_MS === 0 && MINUTE_MS % STAMP_MS === 0,
+  "windows must hold whole stamps and stamps whole slots",
+);
+// An hour, what lies ahead, and two sweeps of a minute each; the rest of the 85 min is for late sweeps.
+relate(PAST_MAX_MS + FUTURE_MAX_MS + 2 * MINUTE_MS < 254 * STAMP_MS, "stamps must outlive the 1h window");
 relate(LOG_KEEP_MS >= PAST_MAX_MS + FUTURE_MAX_MS + MINUTE_MS, "the log must outlive the 1h window");
 relate(IDEMPOTENCY_KEEP_MS > LOG_KEEP_MS, "a key must outlive the frame ids that it derives");
 relate(FRAME_BYTES_TARGET < FRAME_BYTES_MAX && FRAME_BYTES_MAX < 2_000_000, "a frame must fit a row");
+relate(FRAME_SAMPLES_BYTES_MAX >= FRAME_BYTES_TARGET, "the samples of a full frame must fit their cap");
+relate(
+  EVIDENCE_BYTES_MAX > FRAME_SAMPLES_BYTES_MAX + FRAME_BYTES_TARGET,
+  "evidence must hold any frame's samples",
+);
+relate(FRAME_BYTES_MAX <= LOG_ROW_MAX_BYTES && LOG_ROW_MAX_BYTES < 2_000_000, "a group's row must fit a row");
+relate(COMMIT_FULL_BYTES <= LOG_ROW_MAX_BYTES, "a full group must fit a row");
+relate(COMMIT_QUIET_CALLS < COMMIT_BUSY_CALLS, "the pause must grow with the calls");
+relate(COMMIT_PAUSE_MAX_MS < EDGE_SEND_TIMEOUT_MS, "a sender must not give up during the pause");
 relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= 25 * SECOND_MS, "age and a send must fit waitUntil's 30 s");
+relate(CENSUS_ASK_MS < RANKS_WAIT_MS, "the Census must answer while the reader still waits");
+relate(SIGNALS_RETELL_MS * 4 < HOUR_MS, "signals must be told again well before a shard forgets them");
 relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

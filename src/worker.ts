@@ -9,8 +9,9 @@ import { shardOf } from "./base/hash.ts";
 import { errorClass, logWarning } from "./base/log.ts";
 import { Problem, problemResponse } from "./base/problem.ts";
 import { SIGNALS_HEADER_MAX_AGE_MS, SIGNALS_REFRESH_MS } from "./config.ts";
-import { type ObservationRecord, readFacts, readFingerprint, type SeenRequest } from "./edge/facts.ts";
-import { type ObserverDeps, observe } from "./edge/observer.ts";
+import type { ObservationRecord } from "./edge/facts.ts";
+import { fingerprintOf } from "./edge/fingerprint.ts";
+import { type ObserverDeps, observe, observeExchange } from "./edge/observer.ts";
 import { outgoing } from "./edge/pass-through.ts";
 import type { SignalsCache } from "./edge/signals-cache.ts";
 import { DEFAULT_API_HOSTS, hostMatches, SettingError, siteOfHost } from "./options.ts";
@@ -31,9 +32,11 @@ export interface Behind {
 }
 
 export async function handleRequest(request: Request, isolate: Isolate, behind: Behind): Promise<Response> {
-  const { hostname } = new URL(request.url);
-  if (hostMatches(hostname, isolate.options.apiHosts)) return answer(request, isolate);
-  return passThrough(request, siteOfHost(hostname, isolate.options.sites), isolate, behind);
+  const { url } = isolate.observer.exchange;
+  url.read(request.url);
+  const { host } = url;
+  if (hostMatches(host, isolate.options.apiHosts)) return answer(request, isolate);
+  return passThrough(request, siteOfHost(host, isolate.options.sites), isolate, behind);
 }
 
 /** With a wrong setting visitors still pass; the API's own hosts are told which one it is. */
@@ -55,13 +58,14 @@ async function passThrough(
 ): Promise<Response> {
   const { options } = isolate;
   const nowMs = isolate.now();
-  const ja4 = options.signalsHeader && options.observe ? readFingerprint(request, options).ja4 : undefined;
+  const ja4 = options.signalsHeader && options.observe ? fingerprintOf(request, options) : undefined;
   const known =
     ja4 === undefined ? undefined : isolate.signals.get(site, ja4, nowMs, SIGNALS_HEADER_MAX_AGE_MS);
   const signals = known?.row === undefined ? undefined : { row: known.row, ageMs: known.ageMs };
   const response = await fetch(prepared(request, options, signals));
   if (options.observe) {
-    behind.waitUntil(observeExchange(request, response, nowMs, site, isolate));
+    const sending = observeExchange(site, request, response, nowMs, options, isolate.observer);
+    if (sending !== undefined) behind.waitUntil(sending);
   }
   if (ja4 !== undefined) behind.waitUntil(refreshSignals(site, ja4, SIGNALS_REFRESH_MS, isolate));
   return response;
@@ -76,24 +80,6 @@ function prepared(...parameters: Parameters<typeof outgoing>): Request {
   }
 }
 
-/** Never rejects, and does nothing before the response has been returned. */
-async function observeExchange(
-  request: SeenRequest,
-  response: Response,
-  nowMs: number,
-  site: string,
-  { options, observer, log }: Isolate,
-): Promise<void> {
-  await Promise.resolve();
-  try {
-    const { ja4Header, orTls } = options;
-    const { record, dropped } = readFacts(request, response, { nowMs, ja4Header, orTls });
-    await observe(site, record, dropped, "edge", observer);
-  } catch (error) {
-    log({ event: "observe_failed", site, error: errorClass(error) });
-  }
-}
-
 /** An observation of another Worker's, by service binding. Never rejects. */
 export function observeRecord(
   record: ObservationRecord,
@@ -104,7 +90,7 @@ export function observeRecord(
   const host = typeof record?.host === "string" ? record.host : "";
   const where =
     site !== undefined && isolate.options.sites.has(site) ? site : siteOfHost(host, isolate.options.sites);
-  return observe(where, record, 0, "binding" satisfies Source, isolate.observer);
+  return observe(where, record, "binding" satisfies Source, isolate.observer) ?? Promise.resolve();
 }
 
 /** The feature row of a fingerprint, from memory or within `waitMs`; `undefined` when there is none in time. */

@@ -1,7 +1,7 @@
 /** Workers of a benchmark on raw workerd, with the product's own configuration around another bundle. */
 
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -26,11 +26,12 @@ export class Workshop {
     process.once("exit", () => this.close());
   }
 
-  /** Bundles `entry` and lays the configuration of `serve --test-cf` around it. */
-  async prepare(name: string, entry: string): Promise<void> {
+  /** Bundles `entry` and lays the configuration of `serve --test-cf` around it; `v8Flags` are added to that. */
+  async prepare(name: string, entry: string, v8Flags: readonly string[] = []): Promise<void> {
     cpSync(join(ROOT, "scripts", "workerd"), join(this.#dir, name, "scripts", "workerd"), {
       recursive: true,
     });
+    if (v8Flags.length > 0) addFlags(this.#config(name), v8Flags);
     await bundleWorker(join(ROOT, entry), join(this.#dir, name, "dist", "worker.js"));
   }
 
@@ -38,12 +39,25 @@ export class Workshop {
   async start(name: string, settings: SettingTexts): Promise<RunningEngine> {
     const persist = join(this.#dir, `disk-${++this.#persists}`);
     mkdirSync(persist);
-    return await startEngine(join(this.#dir, name, "scripts", "workerd", "test.capnp"), persist, settings);
+    return await startEngine(this.#config(name), persist, settings);
+  }
+
+  #config(name: string): string {
+    return join(this.#dir, name, "scripts", "workerd", "test.capnp");
   }
 
   close(): void {
     rmSync(this.#dir, { recursive: true, force: true });
   }
+}
+
+/** Puts V8's flags (workerd.capnp, Config.v8Flags) into a copy of the configuration. */
+function addFlags(file: string, flags: readonly string[]): void {
+  const text = readFileSync(file, "utf8");
+  const services = text.indexOf("  services = [");
+  if (services < 0) throw new Failure("the configuration has no place for V8's flags");
+  const line = `  v8Flags = ${JSON.stringify(flags)},\n`;
+  writeFileSync(file, text.slice(0, services) + line + text.slice(services));
 }
 
 export interface RunningEngine {
@@ -56,6 +70,8 @@ export interface RunningEngine {
   cpuMs(): number | undefined;
   /** Memory that it holds, MB; `undefined` outside Linux. */
   rssMb(): number | undefined;
+  /** The most that it ever held. */
+  peakRssMb(): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -95,6 +111,11 @@ async function startEngine(config: string, persist: string, settings: SettingTex
     const path = `/proc/${child.pid}/${file}`;
     return existsSync(path) ? readFileSync(path, "utf8") : undefined;
   };
+  /** proc_pid_status(5). */
+  const memoryMb = (name: "VmRSS" | "VmHWM") => {
+    const kib = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(stat("status") ?? "")?.[1];
+    return kib === undefined ? undefined : (Number(kib) * 1_024) / BYTES_PER_MB;
+  };
   return {
     port,
     printed: (text) => first.includes(text),
@@ -105,10 +126,8 @@ async function startEngine(config: string, persist: string, settings: SettingTex
       if (fields === undefined) return undefined;
       return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S;
     },
-    rssMb: () => {
-      const kib = /^VmRSS:\s+(\d+) kB/m.exec(stat("status") ?? "")?.[1];
-      return kib === undefined ? undefined : (Number(kib) * 1_024) / BYTES_PER_MB;
-    },
+    rssMb: () => memoryMb("VmRSS"),
+    peakRssMb: () => memoryMb("VmHWM"),
     stop: async () => {
       // Its disk is thrown away with it, so there is nothing to end in order.
       child.kill("SIGKILL");

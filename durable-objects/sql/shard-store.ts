@@ -1,7 +1,8 @@
 /**
  * A shard's disk.
  *
- *   log_{minute}   frames by arrival, one table a minute; a whole minute is forgotten by DROP TABLE, which bills no rows
+ *   log_{minute}   groups of frames by arrival (`src/ingest/group-row.ts`), one table a minute; a whole minute is
+ *                  forgotten by DROP TABLE, which bills no rows
  *   idempotency    requests with a key whose home is this shard
  *   outbox         events on their way to the feed; `n` never starts again (meta.outbox)
  *   episodes       running episodes and raised thresholds, so that a restart raises nothing again
@@ -65,22 +66,21 @@ export class ShardStore {
     return this.#storage.transactionSync(closure);
   }
 
-  /** Appends frames of one call to the log of the minute in which they arrived, all or none. */
-  appendLog(minute: number, frames: readonly Uint8Array[]): void {
+  /** Appends rows to the log of the minute in which their frames were committed, all or none. */
+  appendLog(minute: number, rows: readonly Uint8Array[]): void {
     this.#storage.transactionSync(() => {
       if (!this.#logs.includes(minute)) {
         // The number comes from the clock, not from a caller: safe to put into the statement.
         this.#storage.sql.exec(`CREATE TABLE log_${minute} (seq INTEGER PRIMARY KEY, frame BLOB NOT NULL)`);
       }
-      for (const frame of frames)
-        this.#storage.sql.exec(`INSERT INTO log_${minute} (frame) VALUES (?)`, frame);
+      for (const row of rows) this.#storage.sql.exec(`INSERT INTO log_${minute} (frame) VALUES (?)`, row);
     });
     // Only after the transaction: a rolled-back table must not be taken for an existing one.
     if (!this.#logs.includes(minute)) this.#logs.push(minute);
   }
 
-  /** Every frame of one minute's log, in order of arrival. */
-  *frames(minute: number): Generator<Uint8Array> {
+  /** Every row of one minute's log, in order of arrival. */
+  *logRows(minute: number): Generator<Uint8Array> {
     for (const row of this.#storage.sql.exec<{ frame: ArrayBuffer }>(
       `SELECT frame FROM log_${minute} ORDER BY seq`,
     )) {

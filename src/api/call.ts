@@ -1,6 +1,7 @@
 /** One API call on its way through the router, and how routes are described. */
 import type * as z from "zod/mini";
 import type { Log } from "../base/log.ts";
+import type { Peers } from "../edge/peers.ts";
 import type { UserAgentClassifier } from "../edge/user-agent.ts";
 import type { Options, Scope } from "../options.ts";
 import type { Principal } from "./auth.ts";
@@ -10,6 +11,7 @@ export interface Services {
   options: Options;
   objects: Objects;
   agents: UserAgentClassifier;
+  peers: Peers;
   /** Waits that many ms; the platform's `scheduler.wait`. */
   wait(ms: number): Promise<void>;
   log: Log;

@@ -140,6 +140,7 @@ async function send(call: Call, map: ShardMap, collected: Collected, seed: strin
     list,
     (shard, payloads) => call.at.shard(map, shard).ingest(payloads, map.shards),
     { tries: SHARD_TRIES, wait: call.wait, random: Math.random },
+    call.peers,
     (shard, error) => call.log({ event: "shard_failed", site: call.site, shard, error: errorClass(error) }),
   );
   if (outcome.failed.length > 0) throw incomplete(outcome.counted);

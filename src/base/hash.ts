@@ -15,67 +15,42 @@ export class KeyedHash {
   readonly #k1: number;
   readonly #encoder = new TextEncoder();
   readonly #bytes = new Uint8Array(SCRATCH_BYTES);
-  /** The input as little-endian words, the partial one with the length in its top byte last. */
-  readonly #words = new Int32Array(SCRATCH_BYTES / 4 + 1);
 
   /** `key`: at least 8 bytes, of which the first 8 count. */
   constructor(key: Uint8Array) {
     if (key.length < 8) throw new RangeError("a hash key needs 8 bytes");
     const view = new DataView(key.buffer, key.byteOffset, 8);
-    this.#k0 = view.getUint32(0, true);
-    this.#k1 = view.getUint32(4, true);
+    this.#k0 = view.getInt32(0, true);
+    this.#k1 = view.getInt32(4, true);
   }
 
   /** Hash of the text's UTF-8 bytes; what lies past 24 KiB does not count. */
   text(text: string): number {
-    const length = Math.min(text.length, SCRATCH_BYTES);
-    const whole = length >>> 2;
-    const words = this.#words;
-    // Nearly all texts are ASCII: packed from the string itself short ones cost two thirds of what they do through an encoder.
+    return this.range(text, 0, text.length);
+  }
+
+  /**
+   * Hash of the UTF-8 bytes of `text.slice(from, to)`, without making that slice. Nearly all texts are ASCII: read from the
+   * string itself they cost less than through an encoder, whose call alone takes as long as a path.
+   */
+  range(text: string, from: number, to: number): number {
+    const length = Math.min(to - from, SCRATCH_BYTES);
+    const end = from + length;
+    const whole = from + (length & ~3);
+    let v0 = this.#k0;
+    let v1 = this.#k1;
+    let v2 = 0x6c796765 ^ this.#k0;
+    let v3 = 0x74656462 ^ this.#k1;
     let seen = 0;
-    for (let i = 0, at = 0; i < whole; i++, at += 4) {
+    let at = from;
+    // The rounds are written out, here and below: calls would double their cost.
+    for (; at < whole; at += 4) {
       const c0 = text.charCodeAt(at);
       const c1 = text.charCodeAt(at + 1);
       const c2 = text.charCodeAt(at + 2);
       const c3 = text.charCodeAt(at + 3);
       seen |= c0 | c1 | c2 | c3;
-      words[i] = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24);
-    }
-    let tail = (length & 0xff) << 24;
-    for (let at = whole * 4, shift = 0; at < length; at++, shift += 8) {
-      const code = text.charCodeAt(at);
-      seen |= code;
-      tail |= code << shift;
-    }
-    if (seen > 0x7f) return this.bytes(this.#bytes, this.#encoder.encodeInto(text, this.#bytes).written);
-    words[whole] = tail;
-    return this.#hash(whole);
-  }
-
-  /** Hash of the first `length` bytes, at most 24 KiB. */
-  bytes(bytes: Uint8Array, length: number): number {
-    const whole = length >>> 2;
-    const words = this.#words;
-    for (let i = 0, at = 0; i < whole; i++, at += 4) {
-      words[i] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    }
-    let tail = (length & 0xff) << 24;
-    for (let at = whole * 4, shift = 0; at < length; at++, shift += 8) tail |= bytes[at]! << shift;
-    words[whole] = tail;
-    return this.#hash(whole);
-  }
-
-  /** One round for each of the words 0 … last, then three. The rounds are written out: calls would double their cost. */
-  #hash(last: number): number {
-    const words = this.#words;
-    let v0 = this.#k0;
-    let v1 = this.#k1;
-    let v2 = 0x6c796765 ^ this.#k0;
-    let v3 = 0x74656462 ^ this.#k1;
-    for (let i = 0; i < last + 4; i++) {
-      // Past the words come the finalising rounds, which take no input.
-      const word = i <= last ? words[i]! : 0;
-      if (i === last + 1) v2 ^= 0xff;
+      const word = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24);
       v3 ^= word;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -89,8 +64,71 @@ export class KeyedHash {
       v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= word;
     }
-    return (v1 ^ v3) >>> 0;
+    let tail = (length & 0xff) << 24;
+    for (let shift = 0; at < end; at++, shift += 8) {
+      const code = text.charCodeAt(at);
+      seen |= code;
+      tail |= code << shift;
+    }
+    if (seen > 0x7f) return this.#encoded(text.slice(from, end));
+    return finish(v0, v1, v2, v3, tail);
   }
+
+  /** Hash of the first `length` bytes, at most 24 KiB. */
+  bytes(bytes: Uint8Array, length: number): number {
+    const whole = length & ~3;
+    let v0 = this.#k0;
+    let v1 = this.#k1;
+    let v2 = 0x6c796765 ^ this.#k0;
+    let v3 = 0x74656462 ^ this.#k1;
+    let at = 0;
+    for (; at < whole; at += 4) {
+      const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      v3 ^= word;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= word;
+    }
+    let tail = (length & 0xff) << 24;
+    for (let shift = 0; at < length; at++, shift += 8) tail |= bytes[at]! << shift;
+    return finish(v0, v1, v2, v3, tail);
+  }
+
+  #encoded(text: string): number {
+    return this.bytes(this.#bytes, this.#encoder.encodeInto(text, this.#bytes).written);
+  }
+}
+
+/** The word with the length in its top byte, then the three finalising rounds, which take no input. */
+function finish(a: number, b: number, c: number, d: number, tail: number): number {
+  let v0 = a;
+  let v1 = b;
+  let v2 = c;
+  let v3 = d;
+  for (let round = 0, word = tail; round < 4; round++, word = 0) {
+    if (round === 1) v2 ^= 0xff;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
+  return (v1 ^ v3) >>> 0;
 }
 
 /** FNV-1a over UTF-16 code units: spreads keys over shards and tables; not keyed, not for identities. */

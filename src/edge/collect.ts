@@ -4,7 +4,7 @@ import { ERRORS_SHOWN_MAX } from "../config.ts";
 import type { FrameBuilder } from "../wire/frame-builder.ts";
 import { parseObservation } from "../wire/observation.ts";
 import type { RecordResult } from "../wire/records.ts";
-import { toRow } from "./row.ts";
+import { RowMaker } from "./row.ts";
 import { ShardedFrames } from "./sharded.ts";
 import type { UserAgentClassifier } from "./user-agent.ts";
 
@@ -27,6 +27,7 @@ export function collect(
   agents: UserAgentClassifier,
 ): Collected {
   const frames = new ShardedFrames(map);
+  const rows = new RowMaker(agents);
   const result: Collected = {
     ...{ accepted: 0, rejected: 0, expired: 0, withoutJa4: 0, errors: [] },
     builders: frames.builders,
@@ -48,7 +49,7 @@ export function collect(
       else reject(index, observation.detail);
       continue;
     }
-    const row = toRow(observation, hash, agents);
+    const row = rows.ofObservation(observation, hash);
     if (typeof row === "string") {
       reject(index, row);
       continue;

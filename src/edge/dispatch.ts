@@ -5,6 +5,7 @@ import { type RetryDeps, retry } from "../base/retry.ts";
 import { type Counters, encodeFrame, FRAME_ID_BYTES, type Source } from "../wire/frame.ts";
 import { FrameBuilder, NO_COUNTERS } from "../wire/frame-builder.ts";
 import type { IngestResult } from "../wire/ingest.ts";
+import type { Peers } from "./peers.ts";
 
 export interface Parcel {
   shard: number;
@@ -51,6 +52,7 @@ export async function dispatch(
   list: readonly Parcel[],
   send: (shard: number, payloads: Uint8Array[]) => Promise<IngestResult>,
   retries: RetryDeps,
+  peers: Peers,
   onFailure: (shard: number, error: unknown) => void,
 ): Promise<DispatchOutcome> {
   const byShard = Map.groupBy(list, ({ shard }) => shard);
@@ -60,15 +62,9 @@ export async function dispatch(
     [...byShard].map(async ([shard, mine]) => {
       try {
         for (const call of callsOf(mine)) {
-          const result = await retry(
-            () =>
-              send(
-                shard,
-                call.map(({ bytes }) => bytes),
-              ),
-            retries,
-          );
-          // A refusal is for good: it means that this Worker and the shard are of different versions.
+          const frames = call.map(({ bytes }) => bytes);
+          const result = await retry(() => peers.send(frames, (payloads) => send(shard, payloads)), retries);
+          // A refusal is for good: the shard reads neither of the two forms.
           if (!result.ok) throw new Error(`shard refused a frame: ${result.fault}`);
           counted += result.accepted + result.duplicate;
         }

@@ -3,20 +3,21 @@
  * throws into a request; what cannot be sent is counted.
  */
 
-import type { KeyedHash } from "../base/hash.ts";
+import { hex, type KeyedHash } from "../base/hash.ts";
 import { errorClass, type Log } from "../base/log.ts";
-import { EDGE_BACK_OFF_MS, EDGE_SEND_TIMEOUT_MS, FLUSH_MAX_MS } from "../config.ts";
+import { EDGE_BACK_OFF_MS, EDGE_SEND_TIMEOUT_MS, FLUSH_MAX_MS, PAST_MAX_MS } from "../config.ts";
 import type { Source } from "../wire/frame.ts";
-import { NO_COUNTERS } from "../wire/frame-builder.ts";
 import type { IngestResult } from "../wire/ingest.ts";
 import { parseObservation } from "../wire/observation.ts";
-import type { Batch, Inflight, Taken } from "./batch.ts";
-import { parcels } from "./dispatch.ts";
+import type { Batch, Duty, Taken } from "./batch.ts";
+import type { Exchange, SeenRequest, SeenResponse } from "./exchange.ts";
 import type { ObservationRecord } from "./facts.ts";
+import type { FingerprintOptions } from "./fingerprint.ts";
+import { type EdgeFrame, framesOf } from "./frames.ts";
 import { GateClosed } from "./gate.ts";
-import { toRow } from "./row.ts";
-import { ShardedFrames } from "./sharded.ts";
-import type { UserAgentClassifier } from "./user-agent.ts";
+import type { Inflight } from "./inflight.ts";
+import type { Peers } from "./peers.ts";
+import type { RowMaker } from "./row.ts";
 
 /** The slice of a site's objects that the observer needs. */
 export interface ObservedSite {
@@ -31,103 +32,183 @@ export interface ObservedSite {
 
 export interface ObserverDeps {
   batch: Batch;
-  agents: UserAgentClassifier;
-  /** `hash` fails in time by itself: it is asked at every request, and a timer for each would be too much. */
-  objects: { site(site: string): ObservedSite; hash(): Promise<KeyedHash> };
+  /** Both are used again for every observation; nothing of them outlives a turn. */
+  exchange: Exchange;
+  rows: RowMaker;
+  peers: Peers;
+  objects: {
+    site(site: string): ObservedSite;
+    /** Fails in time by itself: it is asked for by every request until it is there, and a timer for each would be too much. */
+    hash(): Promise<KeyedHash>;
+    /** The same without waiting, once it is there. */
+    knownHash(): KeyedHash | undefined;
+  };
   now(): number;
   wait(ms: number): Promise<void>;
   log: Log;
-  /** Unique to the isolate and growing with every flush, for frame ids. */
-  nextFlushId(): string;
+  /** Id of the next frame: FRAME_ID_BYTES, unique over all isolates. */
+  nextFrameId(): Uint8Array;
 }
 
-/** Takes one observation and does this request's share of the sending. Never rejects. */
-export async function observe(
+/**
+ * Takes what a request and its response say and does this request's share of the sending. `undefined` = all done, which is
+ * so for nearly every request: only those that send or wait need the platform to keep them. Neither throws nor rejects.
+ */
+export function observeExchange(
   site: string,
-  record: ObservationRecord,
-  fieldsDropped: number,
-  source: Source,
+  request: SeenRequest,
+  response: SeenResponse,
+  nowMs: number,
+  options: FingerprintOptions,
   deps: ObserverDeps,
-): Promise<void> {
+): Promise<void> | undefined {
+  const hash = deps.objects.knownHash();
+  if (hash === undefined) {
+    return holdLater(site, deps, (key) => holdExchange(site, request, response, nowMs, options, key, deps));
+  }
   try {
-    await hold(site, record, fieldsDropped, source, deps);
-    await doDuty(deps);
+    holdExchange(site, request, response, nowMs, options, hash, deps);
   } catch (error) {
-    // Whoever was turned away at the gate was counted; the one who found it broken has written the line.
-    if (error instanceof GateClosed) return;
     deps.log({ event: "observe_failed", site, error: errorClass(error) });
   }
+  return dutyOf(site, deps);
 }
 
-async function hold(
+/** The same of one observation that another Worker made. */
+export function observe(
   site: string,
   record: ObservationRecord,
-  fieldsDropped: number,
   source: Source,
   deps: ObserverDeps,
-): Promise<void> {
-  const { batch, objects, agents } = deps;
+): Promise<void> | undefined {
+  const hash = deps.objects.knownHash();
+  if (hash === undefined) return holdLater(site, deps, (key) => holdRecord(site, record, source, key, deps));
+  try {
+    holdRecord(site, record, source, hash, deps);
+  } catch (error) {
+    deps.log({ event: "observe_failed", site, error: errorClass(error) });
+  }
+  return dutyOf(site, deps);
+}
+
+function holdExchange(
+  site: string,
+  request: SeenRequest,
+  response: SeenResponse,
+  nowMs: number,
+  options: FingerprintOptions,
+  hash: KeyedHash,
+  { batch, exchange, rows, now }: ObserverDeps,
+): void {
+  exchange.read(request, response, nowMs, options);
+  const heldMs = now();
+  // Whoever answers after an hour is as late as a record of that age.
+  if (nowMs < heldMs - PAST_MAX_MS) batch.lose(site, 1);
+  else batch.add(site, "edge", rows.ofExchange(exchange, hash), exchange.dropped, heldMs);
+}
+
+function holdRecord(
+  site: string,
+  record: ObservationRecord,
+  source: Source,
+  hash: KeyedHash,
+  { batch, rows, now }: ObserverDeps,
+): void {
+  const nowMs = now();
+  const observation = parseObservation(record, nowMs);
+  const row = "expired" in observation ? undefined : rows.ofObservation(observation, hash);
+  if (row === undefined || typeof row === "string") batch.lose(site, 1);
+  else batch.add(site, source, row, 0, nowMs);
+}
+
+async function holdLater(site: string, deps: ObserverDeps, hold: (hash: KeyedHash) => void): Promise<void> {
+  const { batch, objects, log } = deps;
   let hash: KeyedHash;
   try {
     hash = await objects.hash();
   } catch (error) {
     // Without the key no identity may leave the isolate; the observation is given up, and counted.
     batch.lose(site, 1);
-    throw error;
+    // Whoever was turned away at the gate was counted; the one who found it broken has written the line.
+    if (!(error instanceof GateClosed)) log({ event: "observe_failed", site, error: errorClass(error) });
+    return;
   }
-  const observation = parseObservation(record, deps.now());
-  const row = "expired" in observation ? undefined : toRow(observation, hash, agents);
-  if (row === undefined || typeof row === "string") batch.lose(site, 1);
-  else batch.add(site, source, row, fieldsDropped, deps.now());
+  try {
+    hold(hash);
+  } catch (error) {
+    log({ event: "observe_failed", site, error: errorClass(error) });
+  }
+  await dutyOf(site, deps);
 }
 
-/** Sends what this request is to send, and waits as leader when it is to lead. */
-async function doDuty(deps: ObserverDeps): Promise<void> {
+/** This request's share of the sending; `undefined` = none. */
+function dutyOf(site: string, deps: ObserverDeps): Promise<void> | undefined {
+  const duty = deps.batch.duty(deps.now());
+  return isNothing(duty) ? undefined : doDuty(site, duty, deps);
+}
+
+function isNothing({ resend, send, lead }: Duty): boolean {
+  return resend.length === 0 && !send && lead === undefined;
+}
+
+/** Sends what this request is to send, and waits as leader when it is to lead. Never rejects. */
+async function doDuty(site: string, { resend, send, lead }: Duty, deps: ObserverDeps): Promise<void> {
   const { batch } = deps;
-  const { resend, send, lead } = batch.duty(deps.now());
-  const resends = resend.map(([id, frame]) => sendFrame(id, frame, deps));
-  if (lead !== undefined) await deps.wait(lead.ms);
-  const leads = lead !== undefined && batch.leads(lead.lease);
-  await Promise.all([
-    ...resends,
-    ...(send || leads ? batch.take().map((taken) => flushSite(taken, deps)) : []),
-  ]);
+  try {
+    const resends = resend.map(([id, frame]) => sendFrame(id, frame, deps));
+    if (lead !== undefined) await deps.wait(lead.ms);
+    const leads = lead !== undefined && batch.leads(lead.lease);
+    await Promise.all([
+      ...resends,
+      ...(send || leads ? batch.take(deps.now()).map((taken) => flushSite(taken, deps)) : []),
+    ]);
+  } catch (error) {
+    deps.log({ event: "observe_failed", site, error: errorClass(error) });
+  }
 }
 
 /** Never rejects: a request that ends early would take the flushes of its other sites with it. */
 async function flushSite(taken: Taken, deps: ObserverDeps): Promise<void> {
-  const { site, source, rows, counters } = taken;
+  const { batch, log } = deps;
+  const { site } = taken;
   let map: { epoch: number; shards: number };
   try {
     map = await inTime(deps.objects.site(site).map(), deps);
   } catch (error) {
-    deps.batch.putBack(taken, deps.now(), EDGE_BACK_OFF_MS);
-    deps.log({ event: "map_failed", site, error: errorClass(error) });
+    batch.putBack(taken, deps.now(), EDGE_BACK_OFF_MS);
+    log({ event: "map_failed", site, error: errorClass(error) });
     return;
   }
-  const frames = new ShardedFrames(map);
-  rows.forEach((row, i) => {
-    frames.add(row, i);
+  // Whoever waited too long for the map finds it taken back: another request sends it.
+  if (!batch.owns(taken)) return;
+  let frames: EdgeFrame[];
+  try {
+    frames = framesOf(taken, map, deps.nextFrameId);
+  } catch (error) {
+    batch.abandon(taken);
+    log({ event: "encode_failed", site, error: errorClass(error) });
+    return;
+  }
+  // From here to the last of them nothing waits: a request ends before all of it or after.
+  batch.settle(taken);
+  const sending = frames.map(({ id, shard, rows, counters, bytes }) => {
+    const key = hex(id);
+    const frame = { site, shard, rows, counters, bytes };
+    batch.sent(key, frame, deps.now());
+    return { key, frame: { ...frame, untilMs: 0 } };
   });
-  const seed = deps.nextFlushId();
-  const list = await parcels(frames.builders, seed, source, counters);
-  await Promise.all(
-    list.map((parcel, i) => {
-      const id = `${seed}/${i}`;
-      const frame = { site, ...parcel, counters: i === 0 ? counters : NO_COUNTERS };
-      deps.batch.sent(id, frame, deps.now());
-      return sendFrame(id, { ...frame, untilMs: 0 }, deps);
-    }),
-  );
+  await Promise.all(sending.map(({ key, frame }) => sendFrame(key, frame, deps)));
 }
 
 /** One try; what fails stays in flight and is sent again by a later request. */
 async function sendFrame(id: string, frame: Inflight, deps: ObserverDeps): Promise<void> {
-  const { batch, objects, log } = deps;
+  const { batch, objects, peers, log } = deps;
   try {
     const at = objects.site(frame.site);
     const map = await inTime(at.map(), deps);
-    const result = await inTime(at.shard(map, frame.shard).ingest([frame.bytes], map.shards), deps);
+    const result = await peers.send([frame.bytes], (payloads) =>
+      inTime(at.shard(map, frame.shard).ingest(payloads, map.shards), deps),
+    );
     if (!result.ok) {
       batch.refused(id);
       log({ event: "frame_refused", site: frame.site, shard: frame.shard, error: result.fault });

@@ -27,8 +27,8 @@ export interface FormContext {
 export function fingerprintForm(ja4: string, id: number, context: FormContext): FingerprintAnswer {
   const { window, site, episodes } = context;
   const hour = windowNumbers(window, id, "1h");
-  const global = globalSignals(window.fingerprints.signals(id), window.nowMs - HOUR_MS);
-  const subject = subjectOf(window, ja4, id);
+  const global = globalSignals(window.signals(id), window.nowMs - HOUR_MS);
+  const subject = subjectOf(window, id);
   const expected = expectedRequests(subject, site, site.minuteNow);
   const form: FingerprintAnswer = {
     site: context.siteName,

@@ -2,10 +2,11 @@
 import { rfc3339 } from "../base/time.ts";
 import type { WindowName } from "../config.ts";
 import type { FingerprintRow, SORTS } from "../schemas/reading.ts";
-import { windowNumbers } from "../window/snapshot.ts";
-import { REQS, TALLY_WIDTH } from "../window/tally.ts";
+import { FIRST_ID } from "../window/fingerprints.ts";
+import { DISTINCTS, windowNumbers } from "../window/snapshot.ts";
 import type { Window } from "../window/window.ts";
 import { globTest } from "../wire/ja4.ts";
+import { Top } from "./top.ts";
 
 export type SortKey = (typeof SORTS)[number];
 
@@ -31,19 +32,24 @@ export function listFingerprints(
   query: ListQuery,
   scoreOf: (ja4: string) => number | undefined,
 ): ListedRow[] {
-  const inScope = query.ja4 === undefined ? () => true : globTest(query.ja4);
-  const table = window.tallies(query.window);
-  const found: { ja4: string; id: number; value: number }[] = [];
-  for (const [ja4, id] of window.fingerprints.entries()) {
-    if ((table[id * TALLY_WIDTH + REQS] ?? 0) === 0 || !inScope(ja4)) continue;
-    const value = sortValue(window, query, ja4, id, scoreOf);
-    if (query.after === undefined || comesBefore(query, query.after, { value, ja4 }))
-      found.push({ ja4, id, value });
+  const { fingerprints } = window;
+  const { after, limit } = query;
+  const inScope = query.ja4 === undefined || query.ja4 === "*" ? undefined : globTest(query.ja4);
+  const sortBy = sortValues(window, query, scoreOf);
+  const isBefore = valueOrder(query.order);
+  const top = new Top(limit + 1, (aValue, aId, bValue, bId) =>
+    aValue === bValue ? fingerprints.ja4(aId) < fingerprints.ja4(bId) : isBefore(aValue, bValue),
+  );
+  for (let id = FIRST_ID; id < fingerprints.idEnd; id++) {
+    if (!fingerprints.isLive(id) || window.reqs(id, query.window) === 0) continue;
+    if (inScope?.(fingerprints.ja4(id)) === false) continue;
+    const value = sortBy(id);
+    if (after !== undefined && !isBefore(after.value, value)) {
+      if (after.value !== value || after.ja4 >= fingerprints.ja4(id)) continue;
+    }
+    top.offer(value, id);
   }
-  found.sort((a, b) => (comesBefore(query, a, b) ? -1 : 1));
-  return found
-    .slice(0, query.limit + 1)
-    .map(({ ja4, id, value }) => ({ value, row: rowOf(window, query, ja4, id, scoreOf) }));
+  return top.sorted().map(({ value, id }) => ({ value, row: rowOf(window, query, id, scoreOf) }));
 }
 
 /** One page out of several shards' rows, and where the next one starts. */
@@ -70,37 +76,41 @@ function comesBefore(
   a: { value: number; ja4: string },
   b: { value: number; ja4: string },
 ): boolean {
-  if (a.value !== b.value) return query.order === "desc" ? a.value > b.value : a.value < b.value;
-  return a.ja4 < b.ja4;
+  return a.value === b.value ? a.ja4 < b.ja4 : valueOrder(query.order)(a.value, b.value);
 }
 
-/** What is absent sorts as the smallest. */
-function sortValue(
+function valueOrder(order: ListQuery["order"]): (a: number, b: number) => boolean {
+  return order === "desc" ? (a, b) => a > b : (a, b) => a < b;
+}
+
+/** What to sort by, by id. What is absent sorts as the smallest. */
+function sortValues(
   window: Window,
-  query: ListQuery,
-  ja4: string,
-  id: number,
+  { sort, window: name }: ListQuery,
   scoreOf: (ja4: string) => number | undefined,
-): number {
-  switch (query.sort) {
+): (id: number) => number {
+  const { fingerprints } = window;
+  switch (sort) {
     case "reqs":
-      return window.tallies(query.window)[id * TALLY_WIDTH + REQS]!;
+      return (id) => window.reqs(id, name);
     case "last_seen":
-      return window.fingerprints.lastSeenMs(id);
+      return (id) => fingerprints.lastSeenMs(id);
     case "score":
-      return scoreOf(ja4) ?? -1;
-    default:
-      return window.distinct(id, { ips: 0, uas: 1, paths: 2 }[query.sort], query.window) ?? -1;
+      return (id) => scoreOf(fingerprints.ja4(id)) ?? -1;
+    default: {
+      const identity = DISTINCTS.indexOf(sort);
+      return (id) => window.distinct(id, identity, name) ?? -1;
+    }
   }
 }
 
 function rowOf(
   window: Window,
   query: ListQuery,
-  ja4: string,
   id: number,
   scoreOf: (ja4: string) => number | undefined,
 ): FingerprintRow {
+  const ja4 = window.fingerprints.ja4(id);
   const { reqs, ips, uas, paths, browser_ratio } = windowNumbers(window, id, query.window);
   const score = scoreOf(ja4);
   return {

@@ -12,7 +12,10 @@ type SinceStart = SummaryAnswer["since_start"];
 export interface ShardSummary {
   shard: number;
   asOfMs: number;
-  bytes: number;
+  /** Bytes by part. */
+  memory: Record<string, number>;
+  /** What was done to stay within memory. */
+  pressure: { tracked: number; evicted: number; folded: number };
   fingerprints: number;
   ranksAsOfMs: number | undefined;
   /** Event time of the site's first request, as far as this shard knows. */
@@ -78,11 +81,13 @@ export function mergeSummaries(site: string, shards: readonly ShardSummary[], no
     since_start: sinceStart,
     sources,
     ...(warmUp === undefined ? {} : { warm_up: warmUp }),
-    shards: shards.map(({ shard, asOfMs: at, fingerprints, bytes }) => ({
+    shards: shards.map(({ shard, asOfMs: at, fingerprints, memory, pressure }) => ({
       shard,
       as_of: rfc3339(at),
       fingerprints,
-      bytes,
+      bytes: Object.values(memory).reduce((sum, bytes) => sum + bytes, 0),
+      memory,
+      ...pressure,
     })),
   };
 }

@@ -186,7 +186,20 @@ export const summary = z
     >),
     sources: z.partialRecord(z.enum(SOURCES), count),
     warm_up: z.optional(z.object({ until: time, kinds: z.array(z.string()) })),
-    shards: z.array(z.object({ shard: count, as_of: time, fingerprints: count, bytes: count })),
+    shards: z.array(
+      z.object({
+        shard: count,
+        as_of: time,
+        fingerprints: count,
+        bytes: count,
+        /** Bytes by part: what is reserved, not only what is in use. */
+        memory: z.record(z.string(), count),
+        /** Fingerprints in full; those that had to leave, and distinct counts made coarser, to stay within memory. */
+        tracked: count,
+        evicted: count,
+        folded: count,
+      }),
+    ),
     partial,
   })
   .register(components, {

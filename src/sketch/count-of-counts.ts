@@ -5,46 +5,100 @@
  * With Σ values = V there are at most √(2V) different values, so the table stays small.
  */
 
-/** value → number of fingerprints that have it; `values` ascending without repeats, `counts` alongside, all > 0. */
+/**
+ * value → number of fingerprints that have it; `values` ascending without repeats, `counts` alongside, all > 0.
+ * Counts are doubles: a merged one may pass 2³², and up to 2⁵³ they are exact.
+ */
 export interface CountOfCounts {
   values: Uint32Array;
-  counts: Uint32Array;
+  counts: Float64Array;
 }
 
-export const EMPTY_COUNTS: CountOfCounts = { values: new Uint32Array(0), counts: new Uint32Array(0) };
+export const EMPTY_COUNTS: CountOfCounts = { values: new Uint32Array(0), counts: new Float64Array(0) };
 
-/** The table of one value per fingerprint, in any order. */
-export function countOfCounts(perFingerprint: Iterable<number>): CountOfCounts {
-  const table = new Map<number, number>();
-  for (const value of perFingerprint) table.set(value, (table.get(value) ?? 0) + 1);
-  return fromMap(table);
+/** Values below this are counted by their own index; nearly all are. The rest is sorted. */
+const DIRECT_VALUES = 4_096;
+
+/**
+ * The table of a column with one value a fingerprint, in any order. Rows where `present` is 0 are no fingerprint and left
+ * out; `ones` fingerprints more have the value 1.
+ */
+export function countOfCounts(column: Uint32Array, present?: Uint32Array, ones = 0): CountOfCounts {
+  const direct = new Float64Array(DIRECT_VALUES);
+  direct[1] = ones;
+  let larger = 0;
+  for (let row = 0; row < column.length; row++) {
+    if (present !== undefined && present[row] === 0) continue;
+    const value = column[row]!;
+    if (value < DIRECT_VALUES) direct[value]!++;
+    else larger++;
+  }
+  const sorted = new Uint32Array(larger);
+  for (let row = 0, at = 0; at < larger; row++) {
+    if (present !== undefined && present[row] === 0) continue;
+    if (column[row]! >= DIRECT_VALUES) sorted[at++] = column[row]!;
+  }
+  sorted.sort();
+  let size = 0;
+  for (const count of direct) if (count > 0) size++;
+  for (let i = 0; i < larger; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) size++;
+  const values = new Uint32Array(size);
+  const counts = new Float64Array(size);
+  let at = 0;
+  for (let value = 0; value < DIRECT_VALUES; value++) {
+    if (direct[value] === 0) continue;
+    values[at] = value;
+    counts[at++] = direct[value]!;
+  }
+  for (let i = 0; i < larger; i++) {
+    if (i > 0 && sorted[i] === sorted[i - 1]) counts[at - 1]!++;
+    else {
+      values[at] = sorted[i]!;
+      counts[at++] = 1;
+    }
+  }
+  return { values, counts };
 }
 
 /** The sum of several tables: commutative, associative, the empty table is the identity. */
 export function mergeCounts(tables: readonly CountOfCounts[]): CountOfCounts {
-  const sum = new Map<number, number>();
-  for (const { values, counts } of tables) {
-    values.forEach((value, i) => {
-      sum.set(value, (sum.get(value) ?? 0) + counts[i]!);
-    });
+  // In pairs, and pairs of pairs: each entry is then looked at log₂(tables) times.
+  let level = tables;
+  while (level.length > 1) {
+    const next: CountOfCounts[] = [];
+    for (let i = 0; i < level.length; i += 2) {
+      next.push(i + 1 < level.length ? mergeTwo(level[i]!, level[i + 1]!) : level[i]!);
+    }
+    level = next;
   }
-  return fromMap(sum);
+  return level[0] ?? EMPTY_COUNTS;
 }
 
-function fromMap(table: Map<number, number>): CountOfCounts {
-  const values = Uint32Array.from(table.keys()).sort();
-  return { values, counts: Uint32Array.from(values, (value) => table.get(value)!) };
+function mergeTwo(a: CountOfCounts, b: CountOfCounts): CountOfCounts {
+  const room = a.values.length + b.values.length;
+  const values = new Uint32Array(room);
+  const counts = new Float64Array(room);
+  let size = 0;
+  for (let i = 0, j = 0; i < a.values.length || j < b.values.length; size++) {
+    // Past its end a table has only "infinite" values.
+    const left = i < a.values.length ? a.values[i]! : Number.POSITIVE_INFINITY;
+    const right = j < b.values.length ? b.values[j]! : Number.POSITIVE_INFINITY;
+    values[size] = left < right ? left : right;
+    if (left <= right) counts[size]! += a.counts[i++]!;
+    if (right <= left) counts[size]! += b.counts[j++]!;
+  }
+  return { values: values.slice(0, size), counts: counts.slice(0, size) };
 }
 
 /** A merged table made ready for look-ups. */
 export class RankTable {
   readonly #values: Uint32Array;
   /** fewer[i] = fingerprints with a value < values[i]; the last entry is the population. */
-  readonly #fewer: Uint32Array;
+  readonly #fewer: Float64Array;
 
   constructor({ values, counts }: CountOfCounts) {
     this.#values = values;
-    this.#fewer = new Uint32Array(values.length + 1);
+    this.#fewer = new Float64Array(values.length + 1);
     for (let i = 0; i < values.length; i++) this.#fewer[i + 1] = this.#fewer[i]! + counts[i]!;
   }
 

@@ -1,6 +1,5 @@
 /** All thresholds of a site against all fingerprints of a shard, in one tick. */
 import { windowNumber } from "../window/snapshot.ts";
-import { REQS, TALLY_WIDTH } from "../window/tally.ts";
 import type { Window } from "../window/window.ts";
 import {
   type Comparison,
@@ -40,7 +39,8 @@ export function evaluateThresholds(
   for (const threshold of thresholds) {
     if (!isInForce(threshold, nowMs)) continue;
     const inScope = scopeTest(threshold);
-    for (const [ja4, id] of window.fingerprints.entries()) {
+    for (const id of window.fingerprints.ids()) {
+      const ja4 = window.fingerprints.ja4(id);
       if (!inScope(ja4)) continue;
       const observed = threshold.when.comparisons.map((comparison) => observe(window, id, comparison));
       const key = stateKey(threshold.id, ja4);
@@ -56,7 +56,7 @@ export function evaluateThresholds(
 }
 
 function observe(window: Window, id: number, { signal, window: name }: Comparison): Observed {
-  const reqs = window.tallies(name)[id * TALLY_WIDTH + REQS] ?? 0;
+  const reqs = window.reqs(id, name);
   return { reqs, value: signal === "reqs" ? reqs : windowNumber(window, id, name, signal) };
 }
 

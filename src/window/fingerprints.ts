@@ -1,139 +1,236 @@
 /**
- * What a shard keeps of each fingerprint besides its panes, under a small integer id. Ids are reused: an id is freed
- * when the fingerprint had no request in the last hour, and no pane holds it any more by then.
+ * The fingerprints of a shard, as records under small ids that are given out again:
+ *
+ *   words 0–3   the first four words of its key (wire/key.ts)
+ *   word 4      link 22 · requests held as rows 5 · in full 1 · the key's ALPN bits 4        (from bit 0 up)
+ *   words 5, 6  first and last request, ms after an origin that moves every few weeks
+ *
+ * What a fingerprint did is kept in one of two forms: `rows` (its few requests as they came, linked from `link`) or in
+ * full (`link` = its index in tracked.ts). The index from key to id is hashed with a secret: JA4s are chosen by clients.
  */
-import { FINGERPRINTS_MAX } from "../config.ts";
-import { Distinct } from "../sketch/distinct.ts";
-import { IDENTITIES } from "../wire/frame.ts";
-import { TALLY_WIDTH, type Tally } from "./tally.ts";
+import { KEY_WORDS, packKey, unpackKey } from "../wire/key.ts";
+import { KeyIndex } from "./key-index.ts";
+import { Records } from "./records.ts";
 
-/** Requests without a JA4 are tallied under this id. */
+const STRIDE = 7;
+const LINK_WORD = 4;
+const FIRST_WORD = 5;
+const LAST_WORD = 6;
+
+const LINK_MASK = (1 << 22) - 1;
+const ROWS_SHIFT = 22;
+const ROWS_MASK = 31;
+const IN_FULL = 1 << 27;
+const ALPN_SHIFT = 28;
+/** All of the link word but the ALPN bits. */
+const FORM_MASK = (1 << ALPN_SHIFT) - 1;
+
+/** Requests without a JA4 are tallied under this id, … */
 export const WITHOUT_JA4 = 0;
-/** Requests of fingerprints beyond FINGERPRINTS_MAX are tallied under this one: counted, not told apart. */
+/** … those of fingerprints that there was no room for under this one: counted, not told apart, … */
 export const OVERFLOW = 1;
+/** … and all requests, those two included, under this one. */
+export const EVERYTHING = 2;
 /** The first id of a real fingerprint. */
-export const FIRST_ID = 2;
+export const FIRST_ID = 3;
 
-export interface SeenSignals {
-  seenAtMs: number;
-  /** Dense, in the order of GLOBAL_SIGNALS; NaN = absent. */
-  values: Float64Array;
-}
+const ORIGIN_BACK_MS = 2 ** 31;
+const ORIGIN_MOVES_MS = 2 ** 32 - 2 ** 27;
 
 export class Fingerprints {
-  readonly #ids = new Map<string, number>();
-  readonly #ja4: (string | undefined)[] = ["", ""];
-  readonly #free: number[] = [];
-  readonly #firstSeenMs: number[] = [0, 0];
-  readonly #lastSeenMs: number[] = [0, 0];
-  readonly #signals: (SeenSignals | undefined)[] = [undefined, undefined];
-  readonly #distinct: (Distinct | undefined)[] = [];
-  #hour = new Uint32Array(16 * TALLY_WIDTH);
+  readonly #records = new Records(STRIDE, 10);
+  readonly #index = new KeyIndex(
+    (id) => this.tag(id),
+    (id, keys, at) => this.#isKeyOf(id, keys, at),
+  );
+  readonly #seed: number;
+  readonly #key = new Uint32Array(KEY_WORDS);
+  #originMs = 0;
+
+  /** `seed`: 32 bits that clients do not know. */
+  constructor(seed: number) {
+    this.#seed = seed;
+    for (let id = 0; id < FIRST_ID; id++) this.#records.alloc();
+  }
 
   /** Live fingerprints. */
   get size(): number {
-    return this.#ids.size;
+    return this.#records.size - FIRST_ID;
   }
 
   /** One more than the highest id in use. */
   get idEnd(): number {
-    return this.#ja4.length;
+    return this.#records.end;
+  }
+
+  get byteLength(): number {
+    return this.#records.byteLength;
+  }
+
+  get indexByteLength(): number {
+    return this.#index.byteLength;
+  }
+
+  /** Live fingerprints by id. */
+  *ids(): Generator<number> {
+    for (let id = FIRST_ID; id < this.#records.end; id++) if (this.isLive(id)) yield id;
+  }
+
+  isLive(id: number): boolean {
+    // A live one has rows or is in full: its link is never bare.
+    return (
+      id < this.#records.end && (this.#word(id, LINK_WORD) & (IN_FULL | (ROWS_MASK << ROWS_SHIFT))) !== 0
+    );
   }
 
   id(ja4: string): number | undefined {
-    return this.#ids.get(ja4);
-  }
-
-  /** Live fingerprints in the order of their arrival. */
-  entries(): IterableIterator<[string, number]> {
-    return this.#ids.entries();
+    if (ja4 === "" || !packKey(ja4, this.#key, 0)) return undefined;
+    const id = this.find(this.hashOf(this.#key, 0), this.#key, 0);
+    return id < 0 ? undefined : id;
   }
 
   ja4(id: number): string {
-    return this.#ja4[id] ?? "";
+    this.copyKey(id, this.#key);
+    return unpackKey(this.#key, 0);
   }
 
-  /** The fingerprint's id, made when it is new; OVERFLOW when there is no room for another. */
-  intern(ja4: string, seenMs: number): number {
-    if (ja4 === "") return WITHOUT_JA4;
-    const known = this.#ids.get(ja4);
-    if (known !== undefined) return known;
-    if (this.#ids.size >= FINGERPRINTS_MAX) return OVERFLOW;
-    const id = this.#free.pop() ?? this.#ja4.length;
-    this.#ids.set(ja4, id);
-    this.#ja4[id] = ja4;
-    this.#firstSeenMs[id] = seenMs;
-    this.#lastSeenMs[id] = seenMs;
-    this.#signals[id] = undefined;
-    if ((id + 1) * TALLY_WIDTH > this.#hour.length) {
-      const grown = new Uint32Array(this.#hour.length * 2);
-      grown.set(this.#hour);
-      this.#hour = grown;
-    }
+  /** Writes a fingerprint's key to the front of `key`. */
+  copyKey(id: number, key: Uint32Array): void {
+    const page = this.#records.page(id);
+    const at = this.#records.at(id);
+    for (let word = 0; word < 4; word++) key[word] = page[at + word]!;
+    key[4] = 1 | ((page[at + LINK_WORD]! >>> ALPN_SHIFT) << 1);
+  }
+
+  /** 32 bits that tell whether an id still belongs to the same fingerprint. */
+  tag(id: number): number {
+    const page = this.#records.page(id);
+    const at = this.#records.at(id);
+    return this.#hash(page, at, (page[at + LINK_WORD]! >>> ALPN_SHIFT) & 15);
+  }
+
+  /** Hash of a key, as `tag` of its record. */
+  hashOf(keys: Uint32Array, at: number): number {
+    return this.#hash(keys, at, keys[at + 4]! >>> 1);
+  }
+
+  /** Id of the key at `keys[at …]` with this hash; −1 when it has none. */
+  find(hash: number, keys: Uint32Array, at: number): number {
+    return this.#index.find(hash, keys, at);
+  }
+
+  /** A new id for a key that has none. */
+  add(hash: number, keys: Uint32Array, at: number, seenMs: number): number {
+    const id = this.#records.alloc();
+    const page = this.#records.page(id);
+    const record = this.#records.at(id);
+    for (let word = 0; word < 4; word++) page[record + word] = keys[at + word]!;
+    page[record + LINK_WORD] = (keys[at + 4]! >>> 1) << ALPN_SHIFT;
+    page[record + FIRST_WORD] = this.#toTime(seenMs);
+    page[record + LAST_WORD] = page[record + FIRST_WORD]!;
+    this.#index.add(id, hash);
     return id;
   }
 
   remove(id: number): void {
-    this.#ids.delete(this.ja4(id));
-    this.#ja4[id] = undefined;
-    this.#signals[id] = undefined;
-    for (let kind = 0; kind < IDENTITIES.length; kind++)
-      this.#distinct[id * IDENTITIES.length + kind] = undefined;
-    this.#free.push(id);
+    this.#index.remove(id);
+    this.#records.release(id);
   }
 
+  /** Takes note of a request's time. */
   seen(id: number, ms: number): void {
-    if (ms < this.#firstSeenMs[id]!) this.#firstSeenMs[id] = ms;
-    if (ms > this.#lastSeenMs[id]!) this.#lastSeenMs[id] = ms;
+    const page = this.#records.page(id);
+    const record = this.#records.at(id);
+    const time = this.#toTime(ms);
+    if (time < page[record + FIRST_WORD]!) page[record + FIRST_WORD] = time;
+    if (time > page[record + LAST_WORD]!) page[record + LAST_WORD] = time;
   }
 
   firstSeenMs(id: number): number {
-    return this.#firstSeenMs[id]!;
+    return this.#originMs + this.#word(id, FIRST_WORD);
   }
 
   lastSeenMs(id: number): number {
-    return this.#lastSeenMs[id]!;
+    return this.#originMs + this.#word(id, LAST_WORD);
   }
 
-  /** Keeps the newest signals by event time. */
-  setSignals(id: number, signals: SeenSignals): void {
-    const held = this.#signals[id];
-    if (held === undefined || signals.seenAtMs >= held.seenAtMs) this.#signals[id] = signals;
+  isInFull(id: number): boolean {
+    return (this.#word(id, LINK_WORD) & IN_FULL) !== 0;
   }
 
-  signals(id: number): SeenSignals | undefined {
-    return this.#signals[id];
+  /** Requests held as rows. */
+  rows(id: number): number {
+    return (this.#word(id, LINK_WORD) >>> ROWS_SHIFT) & ROWS_MASK;
   }
 
-  /** The table of one identity (index into IDENTITIES), made at its first use. */
-  distinct(id: number, identity: number): Distinct {
-    const at = id * IDENTITIES.length + identity;
-    let table = this.#distinct[at];
-    if (table === undefined) {
-      table = new Distinct();
-      this.#distinct[at] = table;
+  /** Its newest row, or its index in full. */
+  link(id: number): number {
+    return this.#word(id, LINK_WORD) & LINK_MASK;
+  }
+
+  setRows(id: number, newest: number, rows: number): void {
+    this.#setLink(id, newest | (rows << ROWS_SHIFT));
+  }
+
+  setInFull(id: number, index: number): void {
+    this.#setLink(id, index | IN_FULL);
+  }
+
+  /** Keeps times within 32 bits; call with every new time of the clock. */
+  moveOrigin(nowMs: number): void {
+    if (nowMs - this.#originMs < ORIGIN_MOVES_MS) return;
+    const originMs = nowMs - ORIGIN_BACK_MS;
+    for (let id = FIRST_ID; id < this.#records.end; id++) {
+      if (!this.isLive(id)) continue;
+      const page = this.#records.page(id);
+      const record = this.#records.at(id);
+      // A fingerprint that never paused for an hour in three weeks is as old as that.
+      for (const word of [FIRST_WORD, LAST_WORD])
+        page[record + word] = Math.max(0, page[record + word]! + this.#originMs - originMs);
     }
-    return table;
+    this.#originMs = originMs;
   }
 
-  distinctIfAny(id: number, identity: number): Distinct | undefined {
-    return this.#distinct[id * IDENTITIES.length + identity];
+  #isKeyOf(id: number, keys: Uint32Array, at: number): boolean {
+    const page = this.#records.page(id);
+    const record = this.#records.at(id);
+    return (
+      page[record] === keys[at] &&
+      page[record + 1] === keys[at + 1] &&
+      page[record + 2] === keys[at + 2] &&
+      page[record + 3] === keys[at + 3] &&
+      page[record + LINK_WORD]! >>> ALPN_SHIFT === keys[at + 4]! >>> 1
+    );
   }
 
-  /** Sums of the 1h window: row `id` of a dense table. A view; valid until the next `intern`. */
-  hour(id: number): Tally {
-    return this.#hour.subarray(id * TALLY_WIDTH, (id + 1) * TALLY_WIDTH);
+  #toTime(ms: number): number {
+    return Math.max(0, ms - this.#originMs);
   }
 
-  /** The dense table itself. */
-  get hourTable(): Uint32Array {
-    return this.#hour;
+  #word(id: number, word: number): number {
+    return this.#records.page(id)[this.#records.at(id) + word]!;
   }
 
-  /** Bytes held, the JavaScript objects estimated. */
-  get bytes(): number {
-    let bytes = this.#hour.byteLength + this.#ja4.length * 200;
-    for (const table of this.#distinct) bytes += table === undefined ? 8 : table.bytes + 100;
-    return bytes;
+  #setLink(id: number, link: number): void {
+    const page = this.#records.page(id);
+    const at = this.#records.at(id) + LINK_WORD;
+    page[at] = (page[at]! & ~FORM_MASK) | link;
   }
+
+  /** Murmur3 over a key's words, seeded (Appleby, https://github.com/aappleby/smhasher). */
+  #hash(words: Uint32Array, at: number, alpn: number): number {
+    let hash = this.#seed;
+    for (let word = 0; word < 4; word++) hash = mix(hash, words[at + word]!);
+    hash = mix(hash, alpn);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return (hash ^ (hash >>> 16)) >>> 0;
+  }
+}
+
+function mix(hash: number, word: number): number {
+  let k = Math.imul(word, 0xcc9e2d51);
+  k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+  const mixed = hash ^ k;
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }

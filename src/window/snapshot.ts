@@ -45,10 +45,10 @@ export function windowNumber(
   name: WindowName,
   signal: "reqs" | DistinctName | RatioName,
 ): number | undefined {
-  const tally = window.tally(id, name);
-  if (signal === "reqs") return tally[REQS]!;
-  if (tally[REQS] === 0) return undefined;
+  const reqs = window.reqs(id, name);
+  if (signal === "reqs") return reqs;
+  if (reqs === 0) return undefined;
   const identity = DISTINCTS.indexOf(signal as DistinctName);
   if (identity >= 0) return window.distinct(id, identity, name);
-  return ratioOf(tally, 0, RATIOS.indexOf(signal.slice(0, -"_ratio".length) as Ratio));
+  return ratioOf(window.tally(id, name), 0, RATIOS.indexOf(signal.slice(0, -"_ratio".length) as Ratio));
 }

@@ -1,239 +1,246 @@
 /**
- * The rolling windows of one shard: observations in, numbers for 1m, 5m and 1h out.
+ * The rolling windows of one shard: observations in, numbers for 1m, 5m and 1h out. A window covers event times in
+ * (from, as_of] (see time.ts). What is ahead of the clock waits in `pending` until it is due; what left the hour while it
+ * was on its way is counted as `late`; what there is no room for is counted in the overflow.
  *
- *   minutes  60–61 panes of a minute ┐ sums of the hour are kept up to date: + on arrival, − when a minute leaves
- *   slots    60–61 panes of 5 s      ┘ 1m and 5m add up the last slots when asked
- *   fingerprints: id, first and last seen, newest global signals, one distinct table an identity
- *
- * A window covers event times in (from, as_of] (see time.ts). Observations ahead of the clock wait in `pending` until
- * it reaches them; those that left the hour while they were on their way are counted as `late`.
+ *   frame ─▶ row by row: id ─▶ store (rows │ in full) ─▶ readings: tallies, distinct counts, ranks, families
+ *                          └─▶ overflow
  */
-import type { WindowName } from "../config.ts";
-import { HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA } from "../wire/flags.ts";
+import { DOOR_AGE_MINUTES, SLOT_MS, type WindowName } from "../config.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
-import { FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
-import { Pane } from "./pane.ts";
-import {
-  addTally,
-  countFlags,
-  NEW_IPS,
-  NEW_PATHS,
-  NEW_UAS,
-  REQS,
-  subtractTally,
-  TALLY_WIDTH,
-  type Tally,
-} from "./tally.ts";
-import { firstMinute, firstSlot, minuteOf, slotOf, windowFrom } from "./time.ts";
+import { KEY_WORDS } from "../wire/key.ts";
+import { type FamilyRow, FamilySums, familyOf, type Part } from "./families.ts";
+import { EVERYTHING, FIRST_ID, type Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
+import { Intake, type WindowLimits } from "./intake.ts";
+import { Overflow } from "./overflow.ts";
+import { Pending } from "./pending.ts";
+import type { SeenSignals } from "./signals.ts";
+import { Store } from "./store.ts";
+import { REQS, TALLY_WIDTH, type Tally } from "./tally.ts";
+import { firstMinute, firstSlot, firstStamp, SLOTS_A_MINUTE, slotOf, windowFrom } from "./time.ts";
 
-const IDENTITY_FLAGS = [HAS_IP, HAS_UA, HAS_PATH, HAS_HOST, HAS_ASN];
-/** Tally column that counts first sights of an identity; −1 = none. In the order of IDENTITIES. */
-const NEW_COLUMNS = [NEW_IPS, NEW_UAS, NEW_PATHS, -1, -1];
+/** The hour's values of every fingerprint, dense by id; `reqs` 0 = no fingerprint has this id. */
+export interface RankValues {
+  idEnd: number;
+  /** Tells whether an id still belongs to the same fingerprint. */
+  tags: Uint32Array;
+  reqs: Uint32Array;
+  ips: Uint32Array;
+  uas: Uint32Array;
+  paths: Uint32Array;
+  /** Fingerprints beyond capacity, estimated: they count as having one of each. */
+  others: number;
+}
 
+/** Minutes that stamps and rows may be expired by at once without mistaking old for new (85 minutes less an hour). */
+const EXPIRE_MINUTES_MAX = 20;
 export class Window {
-  readonly fingerprints = new Fingerprints();
-  readonly #minutes = new Map<number, Pane>();
-  readonly #slots = new Map<number, Pane>();
-  #pending: { frame: Frame; rows: number[] }[] = [];
+  readonly #store: Store;
+  readonly #overflow: Overflow;
+  readonly #intake: Intake;
+  readonly #pending = new Pending();
+  readonly #tally: Tally = new Uint32Array(TALLY_WIDTH);
   #firstMinute = 0;
-  #firstSlot = 0;
   #nowMs = 0;
-  /** Changes with everything that can change a number. */
-  #version = 0;
-  #dense: { window: WindowName; version: number; table: Uint32Array }[] = [];
-  /** Rows that came too late for the hour. */
-  late = 0;
-  /** Rows of fingerprints beyond FINGERPRINTS_MAX: counted, but not told apart. */
-  overflow = 0;
+  #overflowTold = 0;
+
+  /** `seed`: 32 bits that clients do not know, or they could aim collisions at the index. */
+  constructor(seed: number, limits: Partial<WindowLimits> = {}) {
+    this.#store = new Store(seed);
+    this.#overflow = new Overflow(this.#store, seed);
+    this.#intake = new Intake(this.#store, this.#overflow, limits);
+  }
+
+  get fingerprints(): Fingerprints {
+    return this.#store.fingerprints;
+  }
+
   /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
-  firstDataMs = 0;
-
-  /** Counts a frame's rows; `nowMs` never goes back. */
-  apply(frame: Frame, nowMs: number): void {
-    this.advance(nowMs);
-    const ahead: number[] = [];
-    for (let row = 0; row < frame.rows; row++) {
-      if (frame.baseMs + frame.at[row]! > this.#nowMs) ahead.push(row);
-      else this.#count(frame, row);
-    }
-    if (ahead.length > 0) this.#pending.push({ frame, rows: ahead });
-    this.#takeSignals(frame);
-    this.#version++;
-  }
-
-  /** Moves the windows to `nowMs`: lets pending rows in, drops panes and fingerprints that left the hour. */
-  advance(nowMs: number): void {
-    if (nowMs <= this.#nowMs) return;
-    this.#nowMs = nowMs;
-    const slot = firstSlot(windowFrom("5m", nowMs));
-    if (slot !== this.#firstSlot) {
-      this.#firstSlot = slot;
-      for (const held of this.#slots.keys()) if (held < slot) this.#slots.delete(held);
-      this.#version++;
-    }
-    const minute = firstMinute(windowFrom("1h", nowMs));
-    if (minute !== this.#firstMinute) this.#expireMinutes(minute);
-    if (this.#pending.length > 0) this.#admitPending();
-  }
-
-  /** Takes over what another shard, or this one before a restart, knows of the site's first data. */
-  noteFirstData(ms: number | undefined): void {
-    if (ms !== undefined && ms !== 0 && (this.firstDataMs === 0 || ms < this.firstDataMs))
-      this.firstDataMs = ms;
-  }
-
-  get isEmpty(): boolean {
-    return this.#minutes.size === 0 && this.#pending.length === 0;
+  get firstDataMs(): number {
+    return this.#intake.firstDataMs;
   }
 
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  minutePane(minute: number): Pane | undefined {
-    return this.#minutes.get(minute);
+  get isEmpty(): boolean {
+    return this.#pending.isEmpty && this.#hourOf(EVERYTHING) === 0;
   }
 
-  /** Tally of one fingerprint in a window. It may be a view: valid until the window changes. */
+  /** What was dropped since the last call: rows too late for the hour, and requests counted in the overflow. */
+  takeDropped(): { late: number; overflow: number } {
+    const dropped = { late: this.#intake.late, overflow: this.#overflow.requests - this.#overflowTold };
+    this.#intake.late = 0;
+    this.#overflowTold = this.#overflow.requests;
+    return dropped;
+  }
+
+  /** Counts a frame's rows; `nowMs` never goes back. */
+  apply(frame: Frame, nowMs: number): void {
+    this.advance(nowMs);
+    if (this.#intake.take(frame, this.#nowMs) > 0) this.#pending.add(frame, this.#nowMs);
+  }
+
+  /** Moves the windows to `nowMs`: drops what left the hour, lets in what is due. */
+  advance(nowMs: number): void {
+    if (nowMs <= this.#nowMs) return;
+    const minute = firstMinute(windowFrom("1h", nowMs));
+    if (minute !== this.#firstMinute) this.#expireTo(minute);
+    this.#intake.firstSlot = minute * SLOTS_A_MINUTE;
+    this.#nowMs = nowMs;
+    this.#store.fingerprints.moveOrigin(nowMs);
+    this.#store.rows.advance(slotOf(nowMs));
+    this.#store.tracked.advance(this.#firstSlot("5m"));
+    for (const { frame, sinceMs } of this.#pending.due()) {
+      if (this.#intake.take(frame, nowMs, sinceMs) > 0) this.#pending.add(frame, nowMs);
+    }
+  }
+
+  /** Takes over what another shard, or this one before a restart, knows of the site's first data. */
+  noteFirstData(ms: number | undefined): void {
+    if (ms !== undefined && ms !== 0) this.#intake.noteFirst(ms);
+  }
+
+  /** Tally of one fingerprint in a window: a view that is valid until the next call. */
   tally(id: number, window: WindowName): Tally {
-    if (window === "1h") return this.fingerprints.hour(id);
-    const dense = this.#heldTallies(window);
-    if (dense !== undefined) return dense.subarray(id * TALLY_WIDTH, (id + 1) * TALLY_WIDTH);
-    const tally = new Uint32Array(TALLY_WIDTH);
-    const from = firstSlot(windowFrom(window, this.#nowMs));
-    for (const [slot, pane] of this.#slots) if (slot >= from) pane.addRowTo(id, tally);
-    return tally;
+    this.#store.tracked.settle();
+    this.#tally.fill(0);
+    if (window === "1h") this.#store.sumHour(id, this.#tally);
+    else this.#store.sumSlots(id, this.#firstSlot(window), this.#tally);
+    return this.#tally;
   }
 
-  /** Tallies of all fingerprints in a window: a dense table, row = id. Kept until something changes. */
-  tallies(window: WindowName): Uint32Array {
-    if (window === "1h") return this.fingerprints.hourTable;
-    const held = this.#heldTallies(window);
-    if (held !== undefined) return held;
-    const table = new Uint32Array(this.fingerprints.idEnd * TALLY_WIDTH);
-    const from = firstSlot(windowFrom(window, this.#nowMs));
-    for (const [slot, pane] of this.#slots) if (slot >= from) pane.addTo(table);
-    this.#dense = [
-      ...this.#dense.filter((entry) => entry.version === this.#version),
-      { window, version: this.#version, table },
-    ];
-    return table;
+  /** Its tally of one minute of the hour, likewise; `undefined` without requests. */
+  minute(id: number, minute: number): Tally | undefined {
+    this.#store.tracked.settle();
+    this.#tally.fill(0);
+    this.#store.sumMinute(id, minute, this.#tally);
+    return this.#tally[REQS] === 0 ? undefined : this.#tally;
+  }
+
+  /** Its requests in a window. */
+  reqs(id: number, window: WindowName): number {
+    this.#store.tracked.settle();
+    return window === "1h" ? this.#store.hourReqs(id) : this.#store.reqsSince(id, this.#firstSlot(window));
   }
 
   /** Distinct identities (index into IDENTITIES) in a window; `undefined` when no request of it carried one. */
   distinct(id: number, identity: number, window: WindowName): number | undefined {
-    const count = this.fingerprints
-      .distinctIfAny(id, identity)
-      ?.count(firstSlot(windowFrom(window, this.#nowMs)));
+    const count =
+      window === "1h"
+        ? this.#store.distinctHour(id, identity)
+        : this.#store.distinct(id, identity, this.#firstSlot(window), slotOf(this.#nowMs));
     return count === 0 ? undefined : count;
   }
 
-  /** Sum over all requests of the shard in a window; those without JA4 and of the overflow included. */
+  /** Newest global signals; a view. */
+  signals(id: number): SeenSignals | undefined {
+    return this.#store.signals.get(id);
+  }
+
+  /** Sums over the whole shard in a window. `all` holds the requests without JA4 and those of the overflow too. */
   total(window: WindowName): { all: Tally; fingerprints: number; withoutJa4: number; overflow: number } {
-    const table = this.tallies(window);
-    const all = new Uint32Array(TALLY_WIDTH);
-    let fingerprints = 0;
-    for (let id = 0; (id + 1) * TALLY_WIDTH <= table.length; id++) {
-      addTally(all, 0, table, id * TALLY_WIDTH);
-      if (id >= FIRST_ID && table[id * TALLY_WIDTH + REQS]! > 0) fingerprints++;
-    }
+    const from = windowFrom(window, this.#nowMs);
+    const { fingerprints } = this.#store;
+    let known = this.#overflow.fingerprints(from / SLOT_MS, slotOf(this.#nowMs));
+    for (const id of fingerprints.ids()) if (fingerprints.lastSeenMs(id) > from) known++;
     return {
-      all,
-      fingerprints,
-      withoutJa4: table[WITHOUT_JA4 * TALLY_WIDTH + REQS] ?? 0,
-      overflow: table[OVERFLOW * TALLY_WIDTH + REQS] ?? 0,
+      withoutJa4: this.reqs(WITHOUT_JA4, window),
+      overflow: this.reqs(OVERFLOW, window),
+      all: this.tally(EVERYTHING, window).slice(),
+      fingerprints: known,
     };
   }
 
-  get bytes(): number {
-    let bytes = this.fingerprints.bytes;
-    for (const pane of this.#minutes.values()) bytes += pane.bytes;
-    for (const pane of this.#slots.values()) bytes += pane.bytes;
-    return bytes;
+  /** The hour's values of all fingerprints, for ranks. Of its own: later changes do not show. */
+  rankValues(): RankValues {
+    const { fingerprints, tracked } = this.#store;
+    tracked.settle();
+    const idEnd = fingerprints.idEnd;
+    const column = () => new Uint32Array(idEnd);
+    const values = { idEnd, tags: column(), reqs: column(), ips: column(), uas: column(), paths: column() };
+    const [ip, ua, path] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
+    for (let id = FIRST_ID; id < idEnd; id++) {
+      if (!fingerprints.isLive(id)) continue;
+      values.tags[id] = fingerprints.tag(id);
+      values.reqs[id] = this.#store.hourReqs(id);
+      values.ips[id] = this.#store.distinctHour(id, ip);
+      values.uas[id] = this.#store.distinctHour(id, ua);
+      values.paths[id] = this.#store.distinctHour(id, path);
+    }
+    return { ...values, others: this.#overflow.fingerprints(this.#firstSlot("1h"), slotOf(this.#nowMs)) };
   }
 
-  #heldTallies(window: WindowName): Uint32Array | undefined {
-    return this.#dense.find((entry) => entry.window === window && entry.version === this.#version)?.table;
+  /** The families of one part, most requests first. */
+  families(part: Part): FamilyRow[] {
+    const { fingerprints, tracked } = this.#store;
+    tracked.settle();
+    const sums = new FamilySums();
+    const key = new Uint32Array(KEY_WORDS);
+    const newFromMs = windowFrom("1m", this.#nowMs);
+    for (const id of fingerprints.ids()) {
+      fingerprints.copyKey(id, key);
+      const family = familyOf(part, key, 0);
+      if (family >= 0)
+        sums.add(family, this.#store.hourReqs(id), 1, fingerprints.firstSeenMs(id) > newFromMs ? 1 : 0);
+    }
+    this.#overflow.addFamilies(part, sums, this.#firstSlot("1m"));
+    return sums.rows();
   }
 
-  #count(frame: Frame, row: number): void {
-    const ms = frame.baseMs + frame.at[row]!;
-    const minute = minuteOf(ms);
-    if (minute < this.#firstMinute) {
-      this.late++;
-      return;
-    }
-    if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
-    const flags = frame.flags[row]!;
-    const id = this.fingerprints.intern(frame.fps[frame.fp[row]!]!, ms);
-    const slot = slotOf(ms);
-    paneAt(this.#minutes, minute).count(id, flags);
-    if (slot >= this.#firstSlot) paneAt(this.#slots, slot).count(id, flags);
-    countFlags(this.fingerprints.hourTable, id * TALLY_WIDTH, flags);
-    if (id === OVERFLOW) this.overflow++;
-    // Identities are counted per fingerprint only: those of strangers to each other make no sensible set.
-    if (id < FIRST_ID) return;
-    this.fingerprints.seen(id, ms);
-    for (let identity = 0; identity < IDENTITIES.length; identity++) {
-      if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
-      const hash = frame.identities[IDENTITIES[identity]!][row]!;
-      const isNew = this.fingerprints.distinct(id, identity).add(hash, slot);
-      const column = NEW_COLUMNS[identity]!;
-      if (isNew && column >= 0) {
-        paneAt(this.#minutes, minute).increment(id, column);
-        this.fingerprints.hourTable[id * TALLY_WIDTH + column]!++;
-      }
-    }
+  /** Bytes by part; what is reserved counts, not only what is in use. */
+  memory(): Record<string, number> {
+    const { fingerprints, rows, sets, signals, tracked } = this.#store;
+    return {
+      fingerprints: fingerprints.byteLength,
+      index: fingerprints.indexByteLength,
+      rows: rows.byteLength,
+      tracked: tracked.byteLength,
+      series: tracked.seriesBytes,
+      sets: sets.byteLength,
+      signals: signals.byteLength,
+      overflow: this.#overflow.byteLength,
+      pending: this.#pending.byteLength,
+    };
   }
 
-  #expireMinutes(first: number): void {
-    this.#firstMinute = first;
-    this.#version++;
-    const hour = this.fingerprints.hourTable;
-    for (const [minute, pane] of this.#minutes) {
-      if (minute >= first) continue;
-      for (const id of pane.ids()) subtractTally(hour, id * TALLY_WIDTH, pane.row(id)!, 0);
-      this.#minutes.delete(minute);
-    }
-    for (const [, id] of this.fingerprints.entries()) {
-      if (hour[id * TALLY_WIDTH + REQS] === 0) {
-        this.fingerprints.remove(id);
-        continue;
-      }
-      for (let identity = 0; identity < IDENTITIES.length; identity++) {
-        this.fingerprints.distinctIfAny(id, identity)?.expire(firstSlot(windowFrom("1h", this.#nowMs)));
-      }
-    }
+  /** What was done to stay within memory. */
+  pressure(): { tracked: number; evicted: number; folded: number } {
+    return {
+      tracked: this.#store.tracked.size,
+      evicted: this.#overflow.evicted,
+      folded: this.#intake.folded,
+    };
   }
 
-  #admitPending(): void {
-    const waiting = this.#pending;
-    this.#pending = [];
-    for (const { frame, rows } of waiting) {
-      const ahead = rows.filter((row) => {
-        if (frame.baseMs + frame.at[row]! > this.#nowMs) return true;
-        this.#count(frame, row);
-        return false;
-      });
-      if (ahead.length > 0) this.#pending.push({ frame, rows: ahead });
-      this.#takeSignals(frame);
-    }
-    this.#version++;
+  #firstSlot(window: WindowName): number {
+    return firstSlot(windowFrom(window, this.#nowMs));
   }
 
-  #takeSignals(frame: Frame): void {
-    for (const { fp, seenAtMs, values } of frame.signals) {
-      const id = seenAtMs > this.#nowMs ? undefined : this.fingerprints.id(frame.fps[fp]!);
-      if (id !== undefined) this.fingerprints.setSignals(id, { seenAtMs, values });
-    }
+  #hourOf(id: number): number {
+    this.#store.tracked.settle();
+    return this.#store.hourReqs(id);
   }
-}
 
-function paneAt(panes: Map<number, Pane>, key: number): Pane {
-  let pane = panes.get(key);
-  if (pane === undefined) {
-    pane = new Pane();
-    panes.set(key, pane);
+  #expireTo(minute: number): void {
+    this.#store.tracked.settle();
+    while (this.#firstMinute < minute) {
+      const left = this.#store.fingerprints.size > 0 || this.#store.hourReqs(EVERYTHING) > 0;
+      this.#firstMinute = left ? Math.min(minute, this.#firstMinute + EXPIRE_MINUTES_MAX) : minute;
+      if (left) this.#expire();
+    }
+    this.#store.compact();
   }
-  return pane;
+
+  #expire(): void {
+    const { fingerprints } = this.#store;
+    const stamp = firstStamp(this.#firstMinute);
+    for (let id = 0; id < fingerprints.idEnd; id++) {
+      if (fingerprints.isLive(id) && this.#store.expire(id, this.#firstMinute, stamp)) this.#store.remove(id);
+    }
+    for (const index of this.#overflow.records()) this.#store.expireInFull(index, this.#firstMinute, stamp);
+    this.#overflow.trim();
+    if (this.#firstMinute % DOOR_AGE_MINUTES === 0) this.#overflow.age();
+  }
 }

@@ -14,7 +14,8 @@ export function pack(value: unknown): Uint8Array {
   return new Uint8Array(packr.pack(value));
 }
 
-/** Throws on what is not msgpack; the message is not for users. */
+/** Throws on what is not msgpack; the message is not for users. Binary values are views on `bytes`. */
 export function unpack(bytes: Uint8Array): unknown {
-  return unpackr.unpack(bytes) as unknown;
+  // A view of its own: msgpackr leaves a DataView on the object that it is given.
+  return unpackr.unpack(bytes.subarray()) as unknown;
 }

@@ -34,3 +34,5 @@ export const HAS_ASN = 1 << 20;
 export const HAS_SIGNALS = 1 << 21;
 /** Every bit that has a meaning; a frame with another one set comes from a newer sender and is refused. */
 export const FLAGS_MASK = 0xfff | HAS_IP | HAS_UA | HAS_PATH | HAS_HOST | HAS_ASN | HAS_SIGNALS;
+/** The six "yes" bits; each is set only together with the "known" bit below it. */
+export const YES_BITS = 0xaaa;

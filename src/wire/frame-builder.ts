@@ -1,31 +1,30 @@
-/** Fills frames row by row: growing columns, a string table, the newest signals and a few samples a fingerprint. */
-import {
-  FRAME_BYTES_TARGET,
-  FRAME_ROWS_MAX,
-  FRAME_SAMPLES_MAX,
-  RAY_ID_MAX_CHARS,
-  SAMPLE_TEXT_MAX_CHARS,
-} from "../config.ts";
-import {
-  type Counters,
-  type Frame,
-  type FrameSample,
-  type FrameSignals,
-  IDENTITIES,
-  type Identity,
-  type Source,
-} from "./frame.ts";
+/**
+ * Fills frames row by row: growing columns, a table of fingerprints, the newest signals and a few samples of each. Nothing
+ * is kept of a row but its numbers, and the texts of those that are samples.
+ */
+import { FRAME_BYTES_TARGET, FRAME_ROWS_MAX } from "../config.ts";
+import { type Counters, FRAME_ID_BYTES, type Frame, type Source } from "./frame-form.ts";
+import { grown } from "./grown.ts";
+import { KEY_WORDS, packKey } from "./key.ts";
+import { SamplePicks } from "./sample-picks.ts";
 import { GLOBAL_SIGNALS } from "./signal-names.ts";
 
 /** One observation in the frame's terms: flags and hashes instead of facts and identities. */
 export interface Row {
+  /** Whole ms. */
   timestampMs: number;
   /** "" = no JA4. */
   ja4: string;
   flags: number;
-  /** Hashes in the order of IDENTITIES; 0 where the flag says that there is none. */
-  hashes: Record<Identity, number>;
-  signals: Frame["signals"][number]["values"] | undefined;
+  /** Hashes, and the ASN as a number; 0 where the flag says that there is none. */
+  ipHash: number;
+  uaHash: number;
+  pathHash: number;
+  hostHash: number;
+  asnNumber: number;
+  /** Dense, in the order of GLOBAL_SIGNALS; NaN = absent. Copied: it may be a buffer that is used again. */
+  signals: Float64Array | undefined;
+  /** What a sample shows. */
   path: string | undefined;
   host: string | undefined;
   method: string | undefined;
@@ -36,109 +35,195 @@ export interface Row {
 
 export const NO_COUNTERS: Counters = { rejected: 0, expired: 0, lost_at_edge: 0, fields_dropped: 0 };
 
-/** Bytes of a row's fixed columns, and about what a fingerprint adds (text, signals). */
+const FIRST_ROWS = 64;
+const FIRST_FINGERPRINTS = 16;
+const SIGNALS = GLOBAL_SIGNALS.length;
+/** Bytes of a row's fixed columns, and what a fingerprint adds in the longer of the two forms. */
 const ROW_BYTES = 2 + 4 * 7;
 const FINGERPRINT_BYTES = 40;
-const SIGNALS_BYTES = 8 * GLOBAL_SIGNALS.length + 10;
-const SAMPLE_BYTES = 40;
+const SIGNALS_BYTES = 8 * SIGNALS + 10;
 
 export class FrameBuilder {
-  #rows: Row[] = [];
+  #rows = 0;
   #bytes = 0;
-  readonly #fps = new Map<
-    string,
-    { index: number; rows: number; samples: Row[]; signals: Row | undefined }
-  >();
+  #baseMs = 0;
+  #ms = new Float64Array(FIRST_ROWS);
+  #fp = new Uint16Array(FIRST_ROWS);
+  #flags = new Uint32Array(FIRST_ROWS);
+  #ip = new Uint32Array(FIRST_ROWS);
+  #ua = new Uint32Array(FIRST_ROWS);
+  #path = new Uint32Array(FIRST_ROWS);
+  #host = new Uint32Array(FIRST_ROWS);
+  #asn = new Uint32Array(FIRST_ROWS);
+  readonly #fps = new Map<string, number>();
+  #keys = new Uint32Array(FIRST_FINGERPRINTS * KEY_WORDS);
+  /** Time of the newest signals of each fingerprint, ms; −1 = none. */
+  #signalsMs = new Float64Array(FIRST_FINGERPRINTS);
+  #signals = new Float64Array(FIRST_FINGERPRINTS * SIGNALS);
+  #signalled = 0;
+  readonly #samples = new SamplePicks();
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** About how long the frame will be, in either version; never less. */
+  get bytes(): number {
+    return this.#bytes + this.#samples.bytes;
+  }
 
   /** Whether the next row should go to another frame. */
   isFull(): boolean {
-    return this.#rows.length >= FRAME_ROWS_MAX || this.#bytes >= FRAME_BYTES_TARGET;
-  }
-
-  add(row: Row): void {
-    let fp = this.#fps.get(row.ja4);
-    if (fp === undefined) {
-      fp = { index: this.#fps.size, rows: 0, samples: [], signals: undefined };
-      this.#fps.set(row.ja4, fp);
-      this.#bytes += FINGERPRINT_BYTES;
-    }
-    fp.rows++;
-    this.#sample(fp, row);
-    if (row.signals !== undefined && row.timestampMs >= (fp.signals?.timestampMs ?? 0)) {
-      if (fp.signals === undefined) this.#bytes += SIGNALS_BYTES;
-      fp.signals = row;
-    }
-    this.#rows.push(row);
-    this.#bytes += ROW_BYTES;
+    return this.#rows >= FRAME_ROWS_MAX || this.bytes >= FRAME_BYTES_TARGET;
   }
 
   /**
-   * Every (rows/8)-th row in place of an older sample: spread over the frame without randomness, so that the same
-   * request always makes the same frame. Rows without a fingerprint are nobody's evidence.
+   * Takes a row over: nothing of the object is kept, the caller may use it again. Throws `RangeError` when the frame is
+   * full, and when `ja4` is neither a fingerprint nor "".
    */
-  #sample(fp: { rows: number; samples: Row[] }, row: Row): void {
-    if (row.ja4 === "") return;
-    if (fp.samples.length < FRAME_SAMPLES_MAX) {
-      fp.samples.push(row);
-      // UTF-8 takes up to 3 bytes a unit.
-      this.#bytes +=
-        SAMPLE_BYTES + 3 * (clip(row.path).length + clip(row.host).length + clip(row.method).length);
-    } else if (fp.rows % Math.ceil(fp.rows / FRAME_SAMPLES_MAX) === 0) {
-      fp.samples[fp.rows % FRAME_SAMPLES_MAX] = row;
-    }
+  add(row: Row): void {
+    const at = this.#rows;
+    if (this.isFull()) throw new RangeError("the frame is full");
+    const fp = this.#fps.get(row.ja4) ?? this.#intern(row.ja4);
+    if (at === this.#fp.length) this.#growRows(2 * at);
+    const ms = row.timestampMs;
+    this.#baseMs = at === 0 ? ms : Math.min(this.#baseMs, ms);
+    this.#ms[at] = ms;
+    this.#fp[at] = fp;
+    this.#flags[at] = row.flags;
+    this.#ip[at] = row.ipHash;
+    this.#ua[at] = row.uaHash;
+    this.#path[at] = row.pathHash;
+    this.#host[at] = row.hostHash;
+    this.#asn[at] = row.asnNumber;
+    this.#rows++;
+    this.#bytes += ROW_BYTES;
+    if (row.signals !== undefined && ms >= this.#signalsMs[fp]!) this.#takeSignals(fp, ms, row.signals);
+    // Rows without a fingerprint are nobody's evidence.
+    if (row.ja4 !== "") this.#samples.offer(fp, row);
   }
 
-  /** The frame so far. */
+  /** The frame so far; it shares no memory with the builder. */
   build(id: Uint8Array, source: Source, counters: Counters): Frame {
+    if (id.length !== FRAME_ID_BYTES) throw new RangeError(`a frame's id has ${FRAME_ID_BYTES} bytes`);
     const rows = this.#rows;
-    const baseMs = rows.reduce((oldest, row) => Math.min(oldest, row.timestampMs), rows[0]?.timestampMs ?? 0);
-    const column = (value: (row: Row) => number) => Uint32Array.from(rows, value);
-    const identities = Object.fromEntries(
-      IDENTITIES.map((name) => [name, column((row) => row.hashes[name])]),
-    ) as Frame["identities"];
-    const signals: FrameSignals[] = [];
-    const samples: FrameSample[] = [];
-    for (const fp of this.#fps.values()) {
-      if (fp.signals?.signals !== undefined) {
-        signals.push({ fp: fp.index, seenAtMs: fp.signals.timestampMs, values: fp.signals.signals });
-      }
-      for (const row of fp.samples) samples.push(sampleOf(row, fp, baseMs));
-    }
+    const baseMs = this.#baseMs;
+    const at = new Uint32Array(rows);
+    for (let row = 0; row < rows; row++) at[row] = this.#ms[row]! - baseMs;
     return {
       id,
       source,
       baseMs,
-      fps: [...this.#fps.keys()],
-      rows: rows.length,
-      fp: Uint16Array.from(rows, (row) => this.#fps.get(row.ja4)!.index),
-      at: column((row) => row.timestampMs - baseMs),
-      flags: column((row) => row.flags),
-      identities,
-      signals,
-      samples,
+      fps: this.#fps.size,
+      keys: this.#keys.slice(0, this.#fps.size * KEY_WORDS),
+      rows,
+      fp: this.#fp.slice(0, rows),
+      at,
+      flags: this.#flags.slice(0, rows),
+      identities: {
+        ip: this.#ip.slice(0, rows),
+        ua: this.#ua.slice(0, rows),
+        path: this.#path.slice(0, rows),
+        host: this.#host.slice(0, rows),
+        asn: this.#asn.slice(0, rows),
+      },
+      signals: this.#newestSignals(),
+      samples: this.#samples.pack(baseMs),
       counters,
     };
   }
-}
 
-function sampleOf(
-  row: Row,
-  fp: { index: number; rows: number; samples: Row[] },
-  baseMs: number,
-): FrameSample {
-  return {
-    fp: fp.index,
-    at: row.timestampMs - baseMs,
-    weight: Math.max(1, Math.round(fp.rows / fp.samples.length)),
-    status: row.status ?? 0,
-    asn: row.asn ?? -1,
-    path: clip(row.path),
-    host: clip(row.host),
-    method: clip(row.method),
-    ray: (row.rayId ?? "").slice(0, RAY_ID_MAX_CHARS),
-  };
-}
+  /**
+   * Hands copies of all rows on, each to the empty builder that `partOf` names for its fingerprint ("" = none); it is asked
+   * once a fingerprint.
+   */
+  splitInto(partOf: (ja4: string) => FrameBuilder): void {
+    const parts: FrameBuilder[] = [];
+    const fps = new Uint16Array(this.#fps.size);
+    for (const [ja4, fp] of this.#fps) {
+      const part = partOf(ja4);
+      const into = part.#intern(ja4);
+      parts.push(part);
+      fps[fp] = into;
+      this.#samples.copyTo(fp, part.#samples, into);
+      const ms = this.#signalsMs[fp]!;
+      if (ms !== -1) part.#takeSignals(into, ms, this.#signals.subarray(fp * SIGNALS, (fp + 1) * SIGNALS));
+    }
+    for (let row = 0; row < this.#rows; row++) {
+      const fp = this.#fp[row]!;
+      const part = parts[fp]!;
+      const at = part.#rows;
+      if (at === part.#fp.length) part.#growRows(2 * at);
+      const ms = this.#ms[row]!;
+      part.#baseMs = at === 0 ? ms : Math.min(part.#baseMs, ms);
+      part.#ms[at] = ms;
+      part.#fp[at] = fps[fp]!;
+      part.#flags[at] = this.#flags[row]!;
+      part.#ip[at] = this.#ip[row]!;
+      part.#ua[at] = this.#ua[row]!;
+      part.#path[at] = this.#path[row]!;
+      part.#host[at] = this.#host[row]!;
+      part.#asn[at] = this.#asn[row]!;
+      part.#rows = at + 1;
+      part.#bytes += ROW_BYTES;
+    }
+  }
 
-function clip(text: string | undefined): string {
-  return (text ?? "").slice(0, SAMPLE_TEXT_MAX_CHARS);
+  /** Empties the builder for the next frame; the columns keep their room. */
+  reset(): void {
+    this.#rows = 0;
+    this.#baseMs = 0;
+    this.#bytes = 0;
+    this.#fps.clear();
+    this.#signalled = 0;
+    this.#samples.reset();
+  }
+
+  #intern(ja4: string): number {
+    const fp = this.#fps.size;
+    this.#keys = grown(this.#keys, (fp + 1) * KEY_WORDS);
+    if (!packKey(ja4, this.#keys, fp * KEY_WORDS)) throw new RangeError("not a JA4 fingerprint");
+    this.#signalsMs = grown(this.#signalsMs, fp + 1);
+    this.#signals = grown(this.#signals, (fp + 1) * SIGNALS);
+    this.#signalsMs[fp] = -1;
+    this.#fps.set(ja4, fp);
+    this.#bytes += FINGERPRINT_BYTES;
+    return fp;
+  }
+
+  #takeSignals(fp: number, ms: number, values: Float64Array): void {
+    if (this.#signalsMs[fp] === -1) {
+      this.#signalled++;
+      this.#bytes += SIGNALS_BYTES;
+    }
+    this.#signalsMs[fp] = ms;
+    this.#signals.set(values, fp * SIGNALS);
+  }
+
+  #newestSignals(): Frame["signals"] {
+    const fp = new Uint16Array(this.#signalled);
+    const seenAtMs = new Float64Array(this.#signalled);
+    const values = new Float64Array(this.#signalled * SIGNALS);
+    for (let index = 0, i = 0; index < this.#fps.size; index++) {
+      const ms = this.#signalsMs[index]!;
+      if (ms === -1) continue;
+      fp[i] = index;
+      seenAtMs[i] = ms;
+      for (let signal = 0; signal < SIGNALS; signal++)
+        values[i * SIGNALS + signal] = this.#signals[index * SIGNALS + signal]!;
+      i++;
+    }
+    return { fp, seenAtMs, values };
+  }
+
+  #growRows(rows: number): void {
+    this.#ms = grown(this.#ms, rows);
+    this.#fp = grown(this.#fp, rows);
+    this.#flags = grown(this.#flags, rows);
+    this.#ip = grown(this.#ip, rows);
+    this.#ua = grown(this.#ua, rows);
+    this.#path = grown(this.#path, rows);
+    this.#host = grown(this.#host, rows);
+    this.#asn = grown(this.#asn, rows);
+  }
 }

@@ -10,7 +10,24 @@ export type IngestResult =
       flushAfterMs: number;
     }
   /** Permanent: the same bytes will be refused again. What is thrown instead is worth another try. */
-  | { ok: false; fault: FrameFault };
+  | { ok: false; fault: FrameFault }
+  /** The shard holds all that it may; nothing of the call counts, and the same frames are welcome later. */
+  | { ok: false; fault: "overloaded" };
+
+/** An answer that another try would not change. */
+export type FinalResult = Exclude<IngestResult, { fault: "overloaded" }>;
+
+/** Looks to `retry` as the platform's own overload does: not asked again at once. */
+class OverloadedError extends Error {
+  override readonly name = "OverloadedError";
+  readonly overloaded = true;
+}
+
+/** An answer that is final, be it a refusal. Throws when the shard is overloaded: the frames go another time. */
+export function finalAnswer(result: IngestResult): FinalResult {
+  if (!result.ok && result.fault === "overloaded") throw new OverloadedError("the shard is overloaded");
+  return result as FinalResult;
+}
 
 /** Calls a second at which a shard starts to slow the edges down: half of the least that Cloudflare's guide gives an object that writes. */
 const CALLS_COMFORTABLE = 100;

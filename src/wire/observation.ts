@@ -7,7 +7,7 @@ import { utf8Length } from "../base/text.ts";
 import { parseRfc3339 } from "../base/time.ts";
 import { FIELD_MAX_BYTES, FUTURE_MAX_MS, PAST_MAX_MS, RAY_ID_MAX_CHARS } from "../config.ts";
 import { isJa4 } from "./ja4.ts";
-import { GLOBAL_SIGNALS, type GlobalSignalName, isSignalValue } from "./signal-names.ts";
+import { GLOBAL_SIGNALS, type GlobalSignalName, readSignals } from "./signal-names.ts";
 
 /** A decoded observation; what was absent, `null` or `""` is undefined. */
 export interface Observation {
@@ -166,20 +166,14 @@ function globalSignals(value: unknown): Observation["signals"] | FieldFault {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return new FieldFault("ja4_signals is not an object");
   }
-  const groups = value as Record<string, unknown>;
+  if (!readSignals(value as Record<string, unknown>, dense)) return undefined;
   const signals: Partial<Record<GlobalSignalName, number>> = {};
-  let found = false;
-  for (const source of [groups, groups.ratios, groups.ranks, groups.quantiles]) {
-    if (typeof source !== "object" || source === null) continue;
-    for (const name of GLOBAL_SIGNALS) {
-      const signal = (source as Record<string, unknown>)[name];
-      if (typeof signal !== "number" || !isSignalValue(name, signal)) continue;
-      signals[name] = signal;
-      found = true;
-    }
-  }
-  return found ? signals : undefined;
+  for (let i = 0; i < dense.length; i++) if (!Number.isNaN(dense[i])) signals[GLOBAL_SIGNALS[i]!] = dense[i]!;
+  return signals;
 }
+
+/** Filled and read out without a pause. */
+const dense = new Float64Array(GLOBAL_SIGNALS.length);
 
 function withoutQuery(path: string | undefined): string | undefined {
   const at = path === undefined ? -1 : path.indexOf("?");
@@ -187,7 +181,7 @@ function withoutQuery(path: string | undefined): string | undefined {
 }
 
 /** HTTP/2 and HTTP/3 against HTTP/1.x; other names are not known. */
-function isH2H3(protocol: string | undefined): boolean | undefined {
+export function isH2H3(protocol: string | undefined): boolean | undefined {
   switch (protocol?.toUpperCase()) {
     case "HTTP/2":
     case "HTTP/2.0":
@@ -215,7 +209,7 @@ const CACHEABLE = new Set([
 const UNCACHEABLE = new Set(["dynamic", "bypass", "ignored"]);
 
 /** Cloudflare's cache statuses as "cacheable response" (contract §4). */
-function isCacheable(cacheStatus: string | undefined): boolean | undefined {
+export function isCacheable(cacheStatus: string | undefined): boolean | undefined {
   const status = cacheStatus?.toLowerCase();
   if (status === undefined) return undefined;
   if (CACHEABLE.has(status)) return true;

@@ -1,7 +1,8 @@
 /**
  * One linear walk over msgpack bytes before they are unpacked (https://github.com/msgpack/msgpack/blob/master/spec.md).
  * It builds nothing, so a hostile payload costs its length at most. Refused: extension types, 0xC1, too deep, too
- * many items, too long strings, text that is not UTF-8, a length that points past the end, bytes after the end.
+ * many items, too long strings, text that is not UTF-8, map keys that are no text (msgpackr throws on some of them), a
+ * length that points past the end, bytes after the end.
  */
 
 export interface PrescanLimits {
@@ -17,6 +18,7 @@ export type PrescanFault =
   | "items"
   | "text"
   | "utf8"
+  | "key"
   | "truncated"
   | "trailing";
 
@@ -49,10 +51,10 @@ class Walk {
   value(depth: number): void {
     if (depth > this.#limits.depth) throw new PrescanError("depth");
     if (++this.#items > this.#limits.items) throw new PrescanError("items");
-    const type = this.#take(1)[0]!;
+    const type = this.#bytes[this.#take(1)]!;
     if (type <= 0x7f || type >= 0xe0 || type === 0xc0 || type === 0xc2 || type === 0xc3) return;
     if (type <= 0x8f) {
-      this.#children((type & 15) * 2, depth);
+      this.#pairs(type & 15, depth);
       return;
     }
     if (type <= 0x9f) {
@@ -102,7 +104,7 @@ class Walk {
       }
       case 0xde:
       case 0xdf: {
-        this.#children(this.#length(type - 0xdd) * 2, depth);
+        this.#pairs(this.#length(type - 0xdd), depth);
         return;
       }
       default:
@@ -112,7 +114,7 @@ class Walk {
 
   /** Number of elements when an array starts here; -1 when something else does. Moves behind the header. */
   arrayHeader(): number {
-    const type = this.#take(1)[0]!;
+    const type = this.#bytes[this.#take(1)]!;
     if (type >= 0x90 && type <= 0x9f) return type & 15;
     if (type === 0xdc || type === 0xdd) return this.#length(type - 0xdb);
     return -1;
@@ -128,13 +130,25 @@ class Walk {
     for (let i = 0; i < count; i++) this.value(depth + 1);
   }
 
+  #pairs(count: number, depth: number): void {
+    if (2 * count > this.#bytes.length - this.at) throw new PrescanError("truncated");
+    for (let i = 0; i < count; i++) {
+      const type = this.#bytes[this.at] ?? 0;
+      const isText = (type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb);
+      if (!isText) throw new PrescanError(this.atEnd() ? "truncated" : "key");
+      this.value(depth + 1);
+      this.value(depth + 1);
+    }
+  }
+
   #text(length: number): void {
     if (length > this.#limits.textBytes) throw new PrescanError("text");
-    const text = this.#take(length);
-    for (let i = 0; i < length; i++) {
-      if (text[i]! < 0x80) continue;
+    const bytes = this.#bytes;
+    const start = this.#take(length);
+    for (let i = start; i < this.at; i++) {
+      if (bytes[i]! < 0x80) continue;
       try {
-        utf8.decode(text);
+        utf8.decode(bytes.subarray(start, this.at));
       } catch {
         throw new PrescanError("utf8");
       }
@@ -144,18 +158,17 @@ class Walk {
 
   /** The length field that follows a header byte: 1, 2 or 4 bytes for size 0, 1, 2. */
   #length(size: number): number {
-    const at = this.at;
-    this.#take(1 << size);
+    const at = this.#take(1 << size);
     if (size === 0) return this.#view.getUint8(at);
     return size === 1 ? this.#view.getUint16(at) : this.#view.getUint32(at);
   }
 
-  #take(count: number): Uint8Array {
-    const end = this.at + count;
-    if (end > this.#bytes.length) throw new PrescanError("truncated");
-    const taken = this.#bytes.subarray(this.at, end);
-    this.at = end;
-    return taken;
+  /** Moves on; answers where the bytes taken start. */
+  #take(count: number): number {
+    const start = this.at;
+    if (count > this.#bytes.length - start) throw new PrescanError("truncated");
+    this.at = start + count;
+    return start;
   }
 }
 

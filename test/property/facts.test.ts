@@ -1,11 +1,16 @@
 /** Facts of whatever a request may hold: nothing throws, nothing is invented, everything is accepted. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { KeyedHash } from "../../src/base/hash.ts";
+import { Exchange } from "../../src/edge/exchange.ts";
 import { type FactsOptions, facts } from "../../src/edge/facts.ts";
 import { pseudoFingerprint } from "../../src/edge/pseudo.ts";
+import { RowMaker } from "../../src/edge/row.ts";
+import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
+import type { Row } from "../../src/wire/frame-builder.ts";
 import { isJa4 } from "../../src/wire/ja4.ts";
 import { parseObservation } from "../../src/wire/observation.ts";
-import { headersOf, NOW_MS, readSeen as read, type Seen } from "../support/facts.ts";
+import { headersOf, NOW_MS, REAL_BOT_MANAGEMENT, readSeen as read, type Seen } from "../support/facts.ts";
 
 const JA4 = "t13d1516h2_8daaf6152771_02713d6af862";
 const HEADER = "x-ja4";
@@ -43,7 +48,7 @@ const botManagement = fc.record({
   ),
 });
 const cf = fc.record({
-  botManagement: mixed(botManagement),
+  botManagement: mixed(fc.oneof(botManagement, fc.constantFrom(...REAL_BOT_MANAGEMENT))),
   asn: mixed(fc.integer({ min: -1, max: 2 ** 33 })),
   clientIp: mixed(fc.oneof(fc.ipV4(), fc.ipV6(), text)),
   ...Object.fromEntries(Object.entries(TLS).map(([name, value]) => [name, mixed(fc.constant(value))])),
@@ -89,7 +94,41 @@ function sourcesOf(one: Seen, given: FactsOptions): Record<string, unknown[]> {
   };
 }
 
+const hash = new KeyedHash(new Uint8Array(8).fill(5));
+const rows = new RowMaker(new UserAgentClassifier());
+const exchange = new Exchange();
+
+/** A copy, since the maker uses its row again. */
+function copyOf(row: Row) {
+  return { ...row, pathSource: undefined, path: row.path, signals: row.signals?.slice() };
+}
+
 describe("facts of anything", () => {
+  it("FACT-14: what the edge makes of an exchange is what the API makes of its facts", () => {
+    let signalled = 0;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(seen, options), { minLength: 1, maxLength: 5 }), (list) => {
+        for (const [one, given] of list) {
+          const { record } = read(one, given);
+          const observation = parseObservation(record, NOW_MS);
+          if ("expired" in observation) throw new Error("FACT-1 does not hold");
+          const expected = rows.ofObservation(observation, hash);
+          if (typeof expected === "string") throw new Error(expected);
+          const wanted = copyOf(expected);
+          const { url = "https://www.shop.example/", method = "GET", status = 200 } = one;
+          const request = { method, url, headers: headersOf(one.headers), cf: one.cf };
+          exchange.read(request, { status, headers: headersOf(one.answered) }, NOW_MS, given);
+          const found = copyOf(rows.ofExchange(exchange, hash));
+          if (found.signals !== undefined) signalled++;
+          expect(found).toEqual(wanted);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    // The control: some of them have signals.
+    expect(signalled).toBeGreaterThan(50);
+  });
+
   it("FACT-1: never throws, and every record is accepted as an observation", () => {
     fc.assert(
       fc.property(seen, options, (one, given) => {

@@ -15,6 +15,8 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
   "options.ts": ["base"],
   wire: ["base"],
+  // A shard's way from call to disk, up to the storage itself.
+  ingest: ["base", "wire"],
   // Made-up traffic with labels, for the demo and for evaluation; no part of the Worker.
   simulate: ["base", "wire"],
   sketch: ["base"],
@@ -50,6 +52,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PURE = [
   "base",
   "wire",
+  "ingest",
   "simulate",
   "sketch",
   "window",

@@ -4,12 +4,16 @@
  */
 import { KeyedHash } from "../../src/base/hash.ts";
 import { Batch, type BatchLimits } from "../../src/edge/batch.ts";
+import { Exchange } from "../../src/edge/exchange.ts";
 import { type ObserverDeps, observe } from "../../src/edge/observer.ts";
+import { Peers } from "../../src/edge/peers.ts";
+import { RowMaker } from "../../src/edge/row.ts";
 import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
-import { decodeFrame } from "../../src/wire/frame.ts";
+import { unpack } from "../../src/wire/codec.ts";
+import { decodeFrame, FRAME_ID_BYTES } from "../../src/wire/frame.ts";
 import type { IngestResult } from "../../src/wire/ingest.ts";
 
-export type Luck = "answers" | "fails" | "hangs" | "answer_lost" | "refuses";
+export type Luck = "answers" | "fails" | "hangs" | "answer_lost" | "refuses" | "overloaded";
 
 const never = new Promise<never>(() => {});
 const SHARDS = 3;
@@ -25,6 +29,11 @@ export function randomOf(seed: number): (below: number) => number {
   };
 }
 
+/** The version that a frame's bytes say. */
+function versionOf(bytes: Uint8Array): number {
+  return (unpack(bytes) as { v: number }).v;
+}
+
 /** A request's context: what it awaits goes on only while it lives. */
 interface Context {
   dead: boolean;
@@ -37,6 +46,13 @@ export class EdgeWorld {
   /** How the next call to a shard, or for the map, goes. */
   luck: () => Luck = () => "answers";
   mapLuck: () => Luck = () => "answers";
+  /** The newest version of a frame that the shards read. */
+  reads = 2;
+  /** Length of the frames' ids. */
+  idBytes = FRAME_ID_BYTES;
+  /** Version and id of every frame that a shard was offered. */
+  readonly offered: number[] = [];
+  readonly offeredIds: string[] = [];
   observed = 0;
   readonly accepted: number[] = [];
   lostTold = 0;
@@ -44,9 +60,11 @@ export class EdgeWorld {
   readonly #ids = new Set<string>();
   readonly #timers: { atMs: number; wake: () => void }[] = [];
   readonly #contexts: Context[] = [];
-  readonly #agents = new UserAgentClassifier();
+  readonly #exchange = new Exchange();
+  readonly #rows = new RowMaker(new UserAgentClassifier());
+  readonly #peers = new Peers();
   readonly #hash = new KeyedHash(new Uint8Array(8));
-  #flushes = 0;
+  #frames = 0;
   #mapKnown = false;
 
   constructor(limits: BatchLimits) {
@@ -54,11 +72,12 @@ export class EdgeWorld {
   }
 
   /** One visitor; its number travels as its network, so that every row can be told apart. */
-  visit(): void {
+  visit(ja4?: string): void {
     const context: Context = { dead: false, done: false };
     this.#contexts.push(context);
-    const record = { timestamp: this.nowMs, asn: ++this.observed };
-    void observe("shop", record, 0, "edge", this.#deps(context)).then(() => {
+    const asn = ++this.observed;
+    const record = { timestamp: this.nowMs, asn, ...(ja4 === undefined ? {} : { ja4 }) };
+    void Promise.resolve(observe("shop", record, "edge", this.#deps(context))).then(() => {
       context.done = true;
     });
   }
@@ -88,9 +107,9 @@ export class EdgeWorld {
 
   /** Rows that the isolate itself still has, and what it would tell as lost. */
   held(): { rows: number; lost: number } {
-    const taken = this.batch.take();
+    const taken = this.batch.take(this.nowMs);
     return {
-      rows: taken.reduce((sum, { rows }) => sum + rows.length, 0),
+      rows: taken.reduce((sum, { rows }) => sum + rows, 0),
       lost: taken.reduce((sum, { counters }) => sum + counters.lost_at_edge, 0),
     };
   }
@@ -109,19 +128,26 @@ export class EdgeWorld {
       return { epoch: 1, shards: SHARDS };
     };
     const ingest = async ([bytes]: Uint8Array[]) => {
-      const luck = this.luck();
+      const version = versionOf(bytes!);
+      this.offered.push(version);
+      this.offeredIds.push(decodeFrame(bytes!).id.join());
+      const luck = version > this.reads ? "refuses" : this.luck();
       if (luck === "answers" || luck === "answer_lost") this.#take(bytes!);
       await this.#answer(luck);
-      const refused: IngestResult = { ok: false, fault: "unknown_version" };
-      return luck === "refuses"
-        ? refused
-        : ({ ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 } as const);
+      const answers: Partial<Record<Luck, IngestResult>> = {
+        refuses: { ok: false, fault: "unknown_version" },
+        overloaded: { ok: false, fault: "overloaded" },
+      };
+      return answers[luck] ?? ({ ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 } as const);
     };
     return {
       batch: this.batch,
-      agents: this.#agents,
+      exchange: this.#exchange,
+      rows: this.#rows,
+      peers: this.#peers,
       objects: {
         hash: async () => this.#hash,
+        knownHash: () => this.#hash,
         site: () => ({
           map: () => inContext(map()),
           shard: () => ({ ingest: (payloads) => inContext(ingest(payloads)) }),
@@ -130,7 +156,12 @@ export class EdgeWorld {
       now: () => this.nowMs,
       wait: (ms) => inContext(this.#wait(ms)),
       log: ({ event }) => void this.events.push(event),
-      nextFlushId: () => `edge/test/${++this.#flushes}`,
+      nextFrameId: () => {
+        const id = new Uint8Array(this.idBytes);
+        id[0] = ++this.#frames;
+        id[1] = this.#frames >> 8;
+        return id;
+      },
     };
   }
 

@@ -1,5 +1,6 @@
 /** Reads facts as the edge does, of a request and a response that a test makes up. */
-import { type FactsOptions, readFacts } from "../../src/edge/facts.ts";
+import { Exchange } from "../../src/edge/exchange.ts";
+import { type FactsOptions, recordOf } from "../../src/edge/facts.ts";
 
 export const NOW_MS = Date.UTC(2026, 10, 23, 12);
 export interface Seen {
@@ -16,10 +17,15 @@ export const headersOf = (values: Readonly<Record<string, string>> = {}) => ({
   get: (name: string) => (Object.hasOwn(values, name) ? values[name]! : null),
 });
 
+/** One for all of them, as at the edge: nothing of one exchange may show in the next. */
+const exchange = new Exchange();
+
 export function readSeen(seen: Seen, options: FactsOptions = {}) {
   const { cf, url = "https://www.shop.example/", method = "GET", status = 200 } = seen;
   const request = { method, url, headers: headersOf(seen.headers), cf };
-  return readFacts(request, { status, headers: headersOf(seen.answered) }, { nowMs: NOW_MS, ...options });
+  const response = { status, headers: headersOf(seen.answered) };
+  exchange.read(request, response, options.nowMs ?? NOW_MS, options);
+  return { record: recordOf(exchange), dropped: exchange.dropped };
 }
 
 /**

@@ -15,7 +15,7 @@ const LEASE_MS = 12_000;
 const NOTHING = { resend: [], send: false, lead: undefined };
 
 const row: Row = {
-  ...{ timestampMs: 0, ja4: "", flags: 0, hashes: { ip: 0, ua: 0, path: 0, host: 0, asn: 0 } },
+  ...{ timestampMs: 0, ja4: "", flags: 0, ipHash: 0, uaHash: 0, pathHash: 0, hostHash: 0, asnNumber: 0 },
   ...{ signals: undefined, path: undefined, host: undefined, method: undefined },
   ...{ status: undefined, asn: undefined, rayId: undefined },
 };
@@ -28,6 +28,13 @@ function fill(batch: Batch, count: number, nowMs = 0, site = "shop"): void {
   for (let i = 0; i < count; i++) batch.add(site, "edge", row, 0, nowMs);
 }
 
+/** Everything held, as sent on its way. */
+function takeAll(batch: Batch, nowMs = 0) {
+  const all = batch.take(nowMs);
+  for (const taken of all) batch.settle(taken);
+  return all;
+}
+
 const frame = (over: Partial<Parameters<Batch["sent"]>[1]> = {}) => ({
   ...{ site: "shop", shard: 0, rows: 4, counters: NO_COUNTERS, bytes: new Uint8Array(1) },
   ...over,
@@ -35,11 +42,11 @@ const frame = (over: Partial<Parameters<Batch["sent"]>[1]> = {}) => ({
 
 /** What the next frames of a site would tell. */
 function told(batch: Batch, site = "shop") {
-  const mine = batch.take().filter((taken) => taken.site === site);
+  const mine = takeAll(batch).filter((taken) => taken.site === site);
   const sum = (of: (taken: (typeof mine)[number]) => number) =>
     mine.reduce((total, taken) => total + of(taken), 0);
   return {
-    rows: sum(({ rows }) => rows.length),
+    rows: sum(({ rows }) => rows),
     lost: sum(({ counters }) => counters.lost_at_edge),
     dropped: sum(({ counters }) => counters.fields_dropped),
   };
@@ -72,7 +79,7 @@ describe("leader", () => {
     const first = batch.duty(0).lead!;
     fill(batch, 9);
     expect(batch.duty(1).send).toBe(true);
-    batch.take();
+    takeAll(batch);
     expect(batch.leads(first.lease)).toBe(false);
     fill(batch, 1, 2);
     const second = batch.duty(2).lead!;
@@ -91,7 +98,7 @@ describe("leader", () => {
       waiting = waiting.filter(({ atMs }) => atMs > nowMs);
       const { send, lead } = batch.duty(nowMs);
       if (lead !== undefined) waiting.push({ atMs: nowMs + lead.ms, lease: lead.lease });
-      if ((send || awake.length > 0) && batch.take().length > 0 && !flood) flushes++;
+      if ((send || awake.length > 0) && takeAll(batch, nowMs).length > 0 && !flood) flushes++;
     }
     return flushes;
   }
@@ -118,7 +125,7 @@ describe("sending", () => {
     expect(batch.duty(0).send).toBe(false);
     fill(batch, 1);
     expect(batch.duty(0).send).toBe(true);
-    batch.take();
+    takeAll(batch);
     fill(batch, 128);
     expect(batch.duty(1).send).toBe(false);
     fill(batch, 1);
@@ -130,7 +137,7 @@ describe("sending", () => {
     const age = () => {
       fill(batch, 1);
       const { lead } = batch.duty(0);
-      batch.take();
+      takeAll(batch);
       return lead?.ms;
     };
     batch.pace(15_000);
@@ -144,15 +151,18 @@ describe("sending", () => {
     fill(batch, 2);
     batch.add("shop", "binding", row, 1, 0);
     fill(batch, 3, 0, "api");
-    const taken = batch
-      .take()
-      .map(({ site, source, rows, counters }) => [site, source, rows.length, counters.fields_dropped]);
+    const taken = takeAll(batch).map(({ site, source, rows, counters }) => [
+      site,
+      source,
+      rows,
+      counters.fields_dropped,
+    ]);
     expect(taken).toEqual([
       ["shop", "edge", 2, 0],
       ["shop", "binding", 1, 1],
       ["api", "edge", 3, 0],
     ]);
-    expect([batch.take(), batch.rows]).toEqual([[], 0]);
+    expect([takeAll(batch), batch.rows]).toEqual([[], 0]);
   });
 });
 
@@ -195,8 +205,8 @@ describe("bounds", () => {
     fill(batch, 10, 0, "api");
     expect(batch.rows).toBe(20);
     batch.lose("api", 2);
-    const taken = batch.take();
-    expect(taken.map(({ site, rows, counters }) => [site, rows.length, counters.lost_at_edge])).toEqual([
+    const taken = takeAll(batch);
+    expect(taken.map(({ site, rows, counters }) => [site, rows, counters.lost_at_edge])).toEqual([
       ["shop", 15, 0],
       ["api", 5, 7],
     ]);
@@ -206,7 +216,7 @@ describe("bounds", () => {
     const batch = batchOf();
     fill(batch, 12);
     batch.lose("shop", 3);
-    const [taken] = batch.take();
+    const [taken] = batch.take(0);
     fill(batch, 15, 100);
     batch.putBack(taken!, 200, 5_000);
     expect(batch.rows).toBe(20);
@@ -219,7 +229,7 @@ describe("bounds", () => {
     const batch = batchOf();
     batch.sent("a", frame(), 0);
     fill(batch, 1);
-    batch.putBack(batch.take()[0]!, 4_000, 5_000);
+    batch.putBack(batch.take(0)[0]!, 4_000, 5_000);
     expect(batch.duty(6_000)).toMatchObject({ resend: [["a", {}]], send: false, lead: undefined });
   });
 
@@ -227,8 +237,54 @@ describe("bounds", () => {
     const batch = batchOf();
     fill(batch, 1);
     batch.duty(0);
-    batch.putBack(batch.take()[0]!, 10_000, 5_000);
+    batch.putBack(batch.take(0)[0]!, 10_000, 5_000);
     expect(batch.duty(14_999).lead).toBeUndefined();
     expect(batch.duty(15_000).lead?.ms).toBe(10_000);
+  });
+
+  it("BATCH-15: what was taken and not sent in time comes back; its taker has it no more", () => {
+    const batch = batchOf();
+    fill(batch, 4);
+    batch.lose("shop", 2);
+    const [dead] = batch.take(1_000);
+    expect([batch.rows, batch.owns(dead!), batch.duty(7_999)]).toEqual([4, true, NOTHING]);
+    expect(batch.duty(8_000).lead?.ms).toBe(10_000);
+    expect([batch.rows, batch.owns(dead!)]).toEqual([4, false]);
+    // Whatever the late taker does now changes nothing.
+    batch.settle(dead!);
+    batch.putBack(dead!, 8_000, 0);
+    batch.abandon(dead!);
+    expect(told(batch)).toEqual({ rows: 4, lost: 2, dropped: 0 });
+    expect(told(batch)).toEqual({ rows: 0, lost: 0, dropped: 0 });
+  });
+
+  it("BATCH-16: rows that are taken count against the bound until they are sent", () => {
+    const batch = batchOf();
+    fill(batch, 20);
+    const [taken] = batch.take(0);
+    fill(batch, 3);
+    expect(batch.rows).toBe(20);
+    batch.settle(taken!);
+    fill(batch, 3);
+    expect([batch.rows, told(batch)]).toEqual([3, { rows: 3, lost: 3, dropped: 0 }]);
+  });
+
+  it("BATCH-17: what cannot be made into frames is counted as lost, with what it carried", () => {
+    const batch = batchOf();
+    fill(batch, 5);
+    batch.lose("shop", 1);
+    batch.abandon(batch.take(0)[0]!);
+    expect([batch.rows, told(batch)]).toEqual([0, { rows: 0, lost: 6, dropped: 0 }]);
+  });
+
+  it("BATCH-18: a held row is a copy: the caller's object may change", () => {
+    const batch = batchOf();
+    const mine = { ...row, asnNumber: 1 };
+    batch.add("shop", "edge", mine, 0, 0);
+    mine.asnNumber = 2;
+    batch.add("shop", "edge", mine, 0, 0);
+    const [taken] = batch.take(0);
+    const { identities } = taken!.builders[0]!.build(new Uint8Array(16), "edge", NO_COUNTERS);
+    expect([...identities.asn]).toEqual([1, 2]);
   });
 });

@@ -35,7 +35,7 @@ interface Shard {
 /** The site without its platform: what is sent counts at once, and each shard ticks every 5 s from NOW on. */
 class OfflineSite {
   readonly #shards = Array.from({ length: SHARDS_DEFAULT }, (): Shard => {
-    return { window: new Window(), episodes: new Map(), cleared: new Map() };
+    return { window: new Window(0), episodes: new Map(), cleared: new Map() };
   });
   readonly #hash = new KeyedHash(new Uint8Array(16).fill(7));
   readonly #agents = new UserAgentClassifier();

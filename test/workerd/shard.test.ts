@@ -135,6 +135,25 @@ describe("tick", () => {
     expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).not.toBeNull();
   });
 
+  it("TICK-6: data bring an idle shard's tick forward", async () => {
+    const stub = shardStub("shop", 5);
+    const alarm = () => runInDurableObject(stub, (_, state) => state.storage.getAlarm());
+    const start = Math.floor(Date.now() / 60_000) * 60_000;
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      vi.setSystemTime(start);
+      await stub.ingest([frame(1, start, 1)], 1);
+      vi.setSystemTime(start + 180_001);
+      await runDurableObjectAlarm(stub);
+      expect(await alarm()).toBeGreaterThanOrEqual(start + 240_000);
+      vi.setSystemTime(start + 190_000);
+      await stub.ingest([frame(2, start + 190_000, 1)], 1);
+      expect(await alarm()).toBeLessThan(start + 196_000);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("TICK-5: what a failed tick would have raised is raised by the next one, once", async () => {
     const stub = shardStub("api", 3);
     const always = {

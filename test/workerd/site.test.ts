@@ -1,7 +1,8 @@
 /** Several objects of a site together: ranks over shards, partial failure, settings, through the Worker itself. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import type { FingerprintShard } from "../../durable-objects/fingerprint-shard.ts";
 import { shardOf } from "../../src/base/hash.ts";
 import { breakMethods, CHROME, call, censusStub, frame, shardStub } from "./helpers.ts";
 
@@ -54,7 +55,7 @@ describe("census", () => {
   it("CENSUS-3: a shard that does not answer is named, and there are no ranks rather than wrong ones", async () => {
     const now = Date.now();
     await shardStub("api", 0).ingest([frame(1, now, 10, ja4On(0))], SHARDS);
-    await breakMethods(shardStub("api", 2), "rankReport");
+    await breakMethods(shardStub("api", 2), "rankTables");
     const answer = await shardStub("api", 0).read([ja4On(0)]);
     expect(answer.missing).toEqual([2]);
     expect(answer.found[0]?.local.reqs_rank_1h).toBeUndefined();
@@ -62,6 +63,51 @@ describe("census", () => {
       partial: unknown;
     };
     expect(told.partial).toEqual({ missing_shards: [2] });
+  });
+
+  it("CENSUS-8: with older code on the other side nothing throws, and ranks stay at the last good ones", async () => {
+    const read = async () => (await shardStub("shop", 2).read([ja4On(2)])).found[0];
+    const before = await read();
+    expect(before?.local).toMatchObject({ reqs_rank_1h: 2, population: 4 });
+    // An older Census has no `exchange`.
+    const heal = await breakMethods(censusStub("shop"), "exchange");
+    await runDurableObjectAlarm(shardStub("shop", 2));
+    expect((await read())?.local).toEqual(before?.local);
+    await heal();
+    // An older shard's report, and one of a later form.
+    const reporter = { epoch: 1, shard: 3, shards: SHARDS, known: undefined };
+    for (const told of [{ asOfMs: Date.now(), counts: {} }, { form: 3 }]) {
+      expect(await censusStub("shop").exchange(told, reporter)).toEqual({ ok: false, fault: "unknown_form" });
+    }
+    expect((await read())?.local).toEqual(before?.local);
+  });
+
+  it("CENSUS-9: a shard that hangs is asked once a tick and holds no reader up", async () => {
+    const stub = shardStub("api", 1);
+    let asked = 0;
+    await evictDurableObject(censusStub("api"));
+    await evictDurableObject(shardStub("api", 2));
+    await stub.ingest([frame(1, Date.now(), 20, ja4On(1))], SHARDS);
+    await runInDurableObject(stub, (instance: FingerprintShard) => {
+      const prototype = Object.getPrototypeOf(instance) as FingerprintShard;
+      const real = prototype.rankTables;
+      prototype.rankTables = async function slow(this: FingerprintShard) {
+        if (this !== instance) return real.call(this);
+        asked++;
+        await scheduler.wait(2_500);
+        return real.call(this);
+      } as never;
+    });
+    const read = () => shardStub("api", 0).read([ja4On(0)]);
+    await runDurableObjectAlarm(shardStub("api", 0));
+    const first = await read();
+    expect([first.missing, first.found[0]?.local.population, asked]).toEqual([[1], undefined, 1]);
+    // Its answer counts, however late.
+    await vi.waitFor(async () => expect((await read()).missing).toEqual([]), {
+      timeout: 20_000,
+      interval: 300,
+    });
+    expect((await read()).found[0]?.local).toMatchObject({ reqs_rank_1h: 2, population: 2 });
   });
 });
 

@@ -57,12 +57,13 @@ export const uaRotation: Kind = {
       const now = subject.minute(minute);
       const n = now?.[REQS] ?? 0;
       const k = now?.[NEW_UAS] ?? 0;
+      const newIps = now?.[NEW_IPS] ?? 0;
       if (n < settings.minReqs * HOLD_REQS_SHARE || k < NEW_UAS_MIN / 2 || k < NOVELTY_MIN * n)
         return undefined;
       const share = test(subject, minute, { cohort });
       if (share === undefined) return undefined;
       const requests = perRequest(share);
-      const addresses = perAddress(subject, k, now?.[NEW_IPS] ?? 0);
+      const addresses = perAddress(subject, k, newIps);
       const found = addresses !== undefined && addresses.score > requests.score ? addresses : requests;
       const { mean, low, high } = found;
       const score = Math.max(found.score - TWO_TESTS_SCORE, 0);

@@ -1,0 +1,219 @@
+/**
+ * Frames in: row by row to the fingerprint's id and into the store, or into the overflow when there is no room. This is the
+ * hot path: it makes nothing per observation, and looks a fingerprint up once a frame.
+ */
+import {
+  ARENAS_MAX_BYTES,
+  FINGERPRINTS_MAX,
+  FRAME_ROWS_MAX,
+  ROWS_HELD_MAX,
+  SLOT_MS,
+  TRACKED_MAX,
+} from "../config.ts";
+import { type Frame, IDENTITIES } from "../wire/frame.ts";
+import { KEY_WORDS } from "../wire/key.ts";
+import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
+import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
+import { type ObservedColumns, observedRows } from "./identity-sets.ts";
+import { INDEX_IDS_MAX } from "./key-index.ts";
+import type { Overflow } from "./overflow.ts";
+import { ROWS_MAX, type Store } from "./store.ts";
+import { slotOf } from "./time.ts";
+
+/** What a shard holds at most; the defaults are those of config.ts. */
+export interface WindowLimits {
+  fingerprints: number;
+  rows: number;
+  tracked: number;
+  arenaBytes: number;
+}
+
+const LIMITS: WindowLimits = {
+  fingerprints: FINGERPRINTS_MAX,
+  rows: ROWS_HELD_MAX,
+  tracked: TRACKED_MAX,
+  arenaBytes: ARENAS_MAX_BYTES,
+};
+
+/** Not looked up yet, and: has no id. */
+const UNKNOWN = -2;
+const NONE = -1;
+
+export class Intake {
+  readonly #store: Store;
+  readonly #overflow: Overflow;
+  readonly #limits: WindowLimits;
+  readonly #everything: number;
+  readonly #withoutJa4: number;
+  /** Ids of the fingerprints of the frame at hand. */
+  #ids = new Int32Array(64);
+  #frame: ObservedColumns = { flags: new Uint32Array(0), columns: [] };
+  /** Rows of fingerprints in full that are yet to be counted, all at once. */
+  readonly #waiting = observedRows();
+  readonly #order = new Uint16Array(FRAME_ROWS_MAX);
+  readonly #places = new Uint16Array(FRAME_ROWS_MAX + 1);
+  /** First slot of the hour. */
+  firstSlot = 0;
+  /** Rows that came too late for the hour. */
+  late = 0;
+  /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
+  firstDataMs = 0;
+  /** How often a fingerprint's distinct counts were made coarser to save memory. */
+  folded = 0;
+
+  constructor(store: Store, overflow: Overflow, limits: Partial<WindowLimits>) {
+    this.#store = store;
+    this.#overflow = overflow;
+    this.#limits = { ...LIMITS, ...limits };
+    if (this.#limits.fingerprints > INDEX_IDS_MAX)
+      throw new RangeError(`a shard tells at most ${INDEX_IDS_MAX} fingerprints apart`);
+    this.#everything = store.fingerprints.link(EVERYTHING);
+    this.#withoutJa4 = store.fingerprints.link(WITHOUT_JA4);
+  }
+
+  /** Counts the rows of times in (sinceMs, nowMs] and answers how many lie ahead. */
+  take(frame: Frame, nowMs: number, sinceMs = Number.NEGATIVE_INFINITY): number {
+    if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
+    this.#ids.fill(UNKNOWN, 0, frame.fps);
+    this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
+    const { at, baseMs, rows } = frame;
+    let ahead = 0;
+    const order = this.#byFingerprint(frame);
+    // A fingerprint's rows come about in order: most lie in the slot of the one before.
+    let slot = 0;
+    let slotFromMs = 0;
+    for (let i = 0; i < rows; i++) {
+      const row = order[i]!;
+      const ms = baseMs + at[row]!;
+      if (ms > nowMs) {
+        ahead++;
+        continue;
+      }
+      if (ms <= sinceMs) continue;
+      if (ms <= slotFromMs || ms > slotFromMs + SLOT_MS) {
+        slot = slotOf(ms);
+        slotFromMs = slot * SLOT_MS;
+      }
+      if (slot < this.firstSlot) this.late++;
+      else this.#count(frame, row, ms, slot);
+    }
+    this.#countWaiting();
+    this.#takeSignals(frame, nowMs);
+    this.#keepWithinBytes();
+    return ahead;
+  }
+
+  /** Takes note that the site had data at this time. */
+  noteFirst(ms: number): void {
+    if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
+  }
+
+  #count(frame: Frame, row: number, ms: number, slot: number): void {
+    this.noteFirst(ms);
+    const { fingerprints, tracked } = this.#store;
+    const flags = frame.flags[row]!;
+    const fp = frame.fp[row]!;
+    tracked.count(this.#everything, slot, flags);
+    let id = this.#ids[fp]!;
+    if (id < 0) id = this.#idOf(frame, fp, ms);
+    if (id === WITHOUT_JA4) tracked.count(this.#withoutJa4, slot, flags);
+    else if (id === NONE) {
+      const at = fp * KEY_WORDS;
+      this.#overflow.count(fingerprints.hashOf(frame.keys, at), frame.keys, at, slot, flags);
+    } else {
+      if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, ms);
+      fingerprints.seen(id, ms);
+      if (this.#store.hold(id, slot, this.#frame, row)) return;
+      const waiting = this.#waiting;
+      waiting.rows[waiting.count] = row;
+      waiting.indices[waiting.count] = fingerprints.link(id);
+      waiting.slots[waiting.count++] = slot;
+    }
+  }
+
+  /** A frame's rows, those of each fingerprint together (a counting sort): what they touch is then still at hand. */
+  #byFingerprint({ fp, fps, rows }: Frame): Uint16Array {
+    const places = this.#places;
+    places.fill(0, 0, fps + 1);
+    for (let row = 0; row < rows; row++) places[fp[row]! + 1]!++;
+    for (let i = 0; i < fps; i++) places[i + 1]! += places[i]!;
+    for (let row = 0; row < rows; row++) this.#order[places[fp[row]!]!++] = row;
+    return this.#order;
+  }
+
+  #countWaiting(): void {
+    this.#store.observe(this.#frame, this.#waiting);
+    this.#waiting.count = 0;
+  }
+  /** The id of a frame's fingerprint, given one if there is room; NONE otherwise. */
+  #idOf(frame: Frame, fp: number, ms: number): number {
+    const { fingerprints, rows } = this.#store;
+    const at = fp * KEY_WORDS;
+    let id = WITHOUT_JA4;
+    if (frame.keys[at + 4] !== 0) {
+      const hash = fingerprints.hashOf(frame.keys, at);
+      id = fingerprints.find(hash, frame.keys, at);
+      if (id < 0) {
+        const full = fingerprints.size >= this.#limits.fingerprints || rows.size >= this.#limits.rows;
+        // One that does not get in is asked again with its next request: the door counts sightings.
+        if (full && !this.#overflow.knocks(hash)) return NONE;
+        if (full) this.#evict(false);
+        id = fingerprints.add(hash, frame.keys, at, ms);
+      }
+    }
+    this.#ids[fp] = id;
+    return id;
+  }
+
+  /** Whether another request of the fingerprint fits without anybody leaving. */
+  #hasRoom(id: number): boolean {
+    const { fingerprints, rows, tracked } = this.#store;
+    if (fingerprints.isInFull(id)) return true;
+    if (fingerprints.rows(id) < ROWS_MAX) return rows.size < this.#limits.rows;
+    return tracked.size < this.#limits.tracked;
+  }
+
+  /** Lets the least active go. It may be the fingerprint itself: then it begins anew. */
+  #makeRoom(frame: Frame, fp: number, id: number, ms: number): number {
+    this.#evict(this.#store.fingerprints.rows(id) >= ROWS_MAX);
+    const { fingerprints } = this.#store;
+    const at = fp * KEY_WORDS;
+    const hash = fingerprints.hashOf(frame.keys, at);
+    const found = fingerprints.find(hash, frame.keys, at);
+    const now = found >= 0 ? found : fingerprints.add(hash, frame.keys, at, ms);
+    this.#ids[fp] = now;
+    return now;
+  }
+
+  #evict(inFullOnly: boolean): void {
+    // Whoever leaves must not have anything under way.
+    this.#countWaiting();
+    this.#overflow.evictOne(inFullOnly);
+    // Its id may be given to another at once.
+    this.#ids.fill(UNKNOWN);
+  }
+
+  /** Makes the distinct counts of the least active coarser, and lets them go when they are at their coarsest. */
+  #keepWithinBytes(): void {
+    if (this.#store.usedBytes <= this.#limits.arenaBytes) return;
+    const { fingerprints, sets, tracked } = this.#store;
+    tracked.settle();
+    while (this.#store.usedBytes > this.#limits.arenaBytes) {
+      const id = this.#overflow.leastActive(true);
+      if (id < 0) return;
+      if (sets.fold(fingerprints.link(id))) this.folded++;
+      else this.#overflow.evict(id);
+    }
+  }
+
+  #takeSignals(frame: Frame, nowMs: number): void {
+    const { fp, seenAtMs, values } = frame.signals;
+    const { fingerprints } = this.#store;
+    for (let i = 0; i < fp.length; i++) {
+      if (seenAtMs[i]! > nowMs) continue;
+      const at = fp[i]! * KEY_WORDS;
+      const id = fingerprints.find(fingerprints.hashOf(frame.keys, at), frame.keys, at);
+      if (id >= FIRST_ID) this.#store.signals.set(id, seenAtMs[i]!, values, i * GLOBAL_SIGNALS.length);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Everything a shard holds of its fingerprints, behind their ids: few requests as rows, many in full. A fingerprint starts
+ * with rows and is promoted when it has more than ROWS_MAX of them in the hour; what either form answers is the same.
+ */
+import { EVERYTHING, FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
+import { IDENTITY_FLAGS, NEW_COLUMNS } from "./identities.ts";
+import { IdentitySets, type ObservedColumns, type ObservedRows } from "./identity-sets.ts";
+import { Rows } from "./rows.ts";
+import { SignalTable } from "./signals.ts";
+import { addTally, type Tally } from "./tally.ts";
+import { SLOTS_A_MINUTE, SLOTS_A_STAMP, stampOf } from "./time.ts";
+import { Tracked } from "./tracked.ts";
+
+/** Requests of the hour that a fingerprint has as rows at most. */
+export const ROWS_MAX = 16;
+
+export class Store {
+  readonly fingerprints: Fingerprints;
+  readonly rows = new Rows();
+  readonly tracked = new Tracked();
+  readonly sets = new IdentitySets();
+  readonly signals = new SignalTable();
+
+  /** `seed`: 32 bits that clients do not know. */
+  constructor(seed: number) {
+    this.fingerprints = new Fingerprints(seed);
+    for (const id of [WITHOUT_JA4, OVERFLOW, EVERYTHING]) this.fingerprints.setInFull(id, this.addInFull());
+  }
+
+  /** Keeps row `source` of a frame's columns for a fingerprint; false when that must be kept in full (now). */
+  hold(id: number, slot: number, frame: ObservedColumns, source: number): boolean {
+    const { fingerprints } = this;
+    if (fingerprints.isInFull(id)) return false;
+    const held = fingerprints.rows(id);
+    if (held === ROWS_MAX) {
+      this.#promote(id);
+      return false;
+    }
+    const chain = this.rows.push(fingerprints.link(id), slot, frame.flags[source]!, frame.columns, source);
+    fingerprints.setRows(id, chain, held + 1);
+    return true;
+  }
+
+  /** Bytes of live series and sets. */
+  get usedBytes(): number {
+    return this.tracked.usedSeriesBytes + this.sets.usedBytes;
+  }
+
+  /** Packs series and sets together where much of what they reserve is free. */
+  compact(): void {
+    this.tracked.compact();
+    this.sets.compact();
+  }
+
+  /** Counts rows of fingerprints in full. */
+  observe(columns: ObservedColumns, observed: ObservedRows): void {
+    this.sets.observe(columns, observed, this.#onLump);
+    const { count, indices, slots, shown } = observed;
+    for (let i = 0; i < count; i++) this.tracked.count(indices[i]!, slots[i]!, shown[i]!);
+  }
+
+  /** An index for tallies and sets, of a fingerprint or of sums over many. */
+  addInFull(): number {
+    const index = this.tracked.add();
+    this.sets.add(index);
+    return index;
+  }
+
+  removeInFull(index: number): void {
+    this.tracked.remove(index);
+    this.sets.remove(index);
+  }
+
+  /** Drops what of an index left the hour. */
+  expireInFull(index: number, firstMinute: number, firstStamp: number): void {
+    this.tracked.expire(index, firstMinute);
+    this.sets.expire(index, firstStamp);
+  }
+
+  /** Forgets a fingerprint. Inboxes must be settled. */
+  remove(id: number): void {
+    const { fingerprints } = this;
+    if (fingerprints.isInFull(id)) this.removeInFull(fingerprints.link(id));
+    else this.rows.release(fingerprints.link(id));
+    this.signals.remove(id);
+    fingerprints.remove(id);
+  }
+
+  /** Drops what left the hour; true when nothing of the fingerprint is left. */
+  expire(id: number, firstMinute: number, firstStamp: number): boolean {
+    const { fingerprints } = this;
+    if (fingerprints.isInFull(id)) {
+      const index = fingerprints.link(id);
+      this.expireInFull(index, firstMinute, firstStamp);
+      return id >= FIRST_ID && this.tracked.hourReqs(index) === 0;
+    }
+    const chain = this.rows.expire(fingerprints.link(id), firstMinute * SLOTS_A_MINUTE);
+    fingerprints.setRows(id, chain, Math.max(this.rows.left, 1));
+    return this.rows.left === 0;
+  }
+
+  /** Requests of the hour. Inboxes must be settled. */
+  hourReqs(id: number): number {
+    const { fingerprints } = this;
+    return fingerprints.isInFull(id) ? this.tracked.hourReqs(fingerprints.link(id)) : fingerprints.rows(id);
+  }
+
+  /** Adds the hour to a tally. */
+  sumHour(id: number, tally: Tally): void {
+    const { fingerprints } = this;
+    if (fingerprints.isInFull(id)) addTally(tally, 0, this.tracked.hour(fingerprints.link(id)), 0);
+    else this.rows.sum(fingerprints.link(id), 0, Number.POSITIVE_INFINITY, tally);
+  }
+
+  /** Adds the slots ≥ `from` to a tally; `from` may lie five minutes back. */
+  sumSlots(id: number, from: number, tally: Tally): void {
+    const { fingerprints, tracked } = this;
+    if (fingerprints.isInFull(id)) tracked.series.sum(tracked.slots(fingerprints.link(id)), from, tally);
+    else this.rows.sum(fingerprints.link(id), from, Number.POSITIVE_INFINITY, tally);
+  }
+
+  /** Requests in the slots ≥ `from`. */
+  reqsSince(id: number, from: number): number {
+    const { fingerprints, rows, tracked } = this;
+    if (fingerprints.isInFull(id)) return tracked.series.sumReqs(tracked.slots(fingerprints.link(id)), from);
+    let reqs = 0;
+    for (let row = fingerprints.link(id); row !== 0; row = rows.next(row)) if (rows.slot(row) >= from) reqs++;
+    return reqs;
+  }
+
+  /** Adds one minute to a tally. */
+  sumMinute(id: number, minute: number, tally: Tally): void {
+    const { fingerprints, tracked } = this;
+    if (fingerprints.isInFull(id)) {
+      tracked.series.addRowTo(tracked.minutes(fingerprints.link(id)), minute, tally);
+    } else {
+      const from = minute * SLOTS_A_MINUTE;
+      this.rows.sum(fingerprints.link(id), from, from + SLOTS_A_MINUTE, tally);
+    }
+  }
+
+  /** Different identities in the slots from … now. */
+  distinct(id: number, identity: number, from: number, now: number): number {
+    const { fingerprints } = this;
+    // Both forms go back to the stamp's edge, so that a promotion, or a restart that undoes one, changes no number.
+    const stamp = stampOf(from);
+    if (!fingerprints.isInFull(id))
+      return this.rows.distinct(fingerprints.link(id), identity, stamp * SLOTS_A_STAMP);
+    return this.sets.count(fingerprints.link(id), identity, stamp, stampOf(now));
+  }
+
+  /** Different identities of the hour, right after `expire`. */
+  distinctHour(id: number, identity: number): number {
+    const { fingerprints } = this;
+    if (!fingerprints.isInFull(id)) return this.rows.distinct(fingerprints.link(id), identity, 0);
+    return this.sets.countHour(fingerprints.link(id), identity);
+  }
+
+  #promote(id: number): void {
+    const { fingerprints, rows, tracked } = this;
+    const index = this.addInFull();
+    const chain = fingerprints.link(id);
+    for (let row = chain; row !== 0; row = rows.next(row)) {
+      const flags = rows.flags(row);
+      const slot = rows.slot(row);
+      for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++)
+        if ((flags & IDENTITY_FLAGS[identity]!) !== 0)
+          this.sets.see(index, identity, rows.identity(row, identity), stampOf(slot));
+      tracked.count(index, slot, flags);
+    }
+    rows.release(chain);
+    fingerprints.setInFull(id, index);
+  }
+
+  readonly #onLump = (index: number, slot: number, identity: number, fresh: number): void => {
+    const column = NEW_COLUMNS[identity]!;
+    if (column >= 0) this.tracked.addColumn(index, slot, column, fresh);
+  };
+}
