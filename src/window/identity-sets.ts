@@ -106,15 +106,18 @@ export class IdentitySets {
       this.#handles[at] = this.#distincts.expire(this.#handles[at]!, firstStamp);
   }
 
-  /** Halves the cells of a fingerprint's large sets, not below CELLS_MIN; false when there is nothing left to halve. */
-  fold(index: number): boolean {
-    let folded = false;
-    for (let at = index * IDENTITIES; at < (index + 1) * IDENTITIES; at++) {
-      if (this.#distincts.cellsOf(this.#handles[at]!) <= CELLS_MIN) continue;
-      this.#handles[at] = this.#distincts.fold(this.#handles[at]!);
-      folded = true;
-    }
-    return folded;
+  /** Whether a fingerprint has a set that `fold` would make coarser. */
+  canFold(index: number): boolean {
+    for (let at = index * IDENTITIES; at < (index + 1) * IDENTITIES; at++)
+      if (this.#distincts.cellsOf(this.#handles[at]!) > CELLS_MIN) return true;
+    return false;
+  }
+
+  /** Halves the cells of a fingerprint's large sets, not below CELLS_MIN. */
+  fold(index: number): void {
+    for (let at = index * IDENTITIES; at < (index + 1) * IDENTITIES; at++)
+      if (this.#distincts.cellsOf(this.#handles[at]!) > CELLS_MIN)
+        this.#handles[at] = this.#distincts.fold(this.#handles[at]!);
   }
 
   /** Packs the sets together where half of what they reserve is free. */

@@ -58,8 +58,6 @@ export class Intake {
   late = 0;
   /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
   firstDataMs = 0;
-  /** How often a fingerprint's distinct counts were made coarser to save memory. */
-  folded = 0;
 
   constructor(store: Store, overflow: Overflow, limits: Partial<WindowLimits>) {
     this.#store = store;
@@ -193,16 +191,14 @@ export class Intake {
     this.#ids.fill(UNKNOWN);
   }
 
-  /** Makes the distinct counts of the least active coarser, and lets them go when they are at their coarsest. */
+  /** Makes distinct counts coarser while there are any to be, the least active's first; after that the least active leave. */
   #keepWithinBytes(): void {
     if (this.#store.usedBytes <= this.#limits.arenaBytes) return;
-    const { fingerprints, sets, tracked } = this.#store;
-    tracked.settle();
+    this.#store.tracked.settle();
+    let canFold = true;
     while (this.#store.usedBytes > this.#limits.arenaBytes) {
-      const id = this.#overflow.leastActive(true);
-      if (id < 0) return;
-      if (sets.fold(fingerprints.link(id))) this.folded++;
-      else this.#overflow.evict(id);
+      if (canFold) canFold = this.#overflow.foldOne();
+      else if (!this.#overflow.evictOne(true)) return;
     }
   }
 

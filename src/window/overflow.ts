@@ -28,6 +28,8 @@ export class Overflow {
   requests = 0;
   /** Fingerprints that had to leave. */
   evicted = 0;
+  /** How often a fingerprint's distinct counts were made coarser to save memory. */
+  folded = 0;
 
   constructor(store: Store, seed: number) {
     this.#store = store;
@@ -79,14 +81,28 @@ export class Overflow {
 
   /** Makes room: the least active of a sample of fingerprints (those in full alone, or all) leaves. False without any. */
   evictOne(inFullOnly: boolean): boolean {
-    const victim = this.leastActive(inFullOnly);
+    const { fingerprints } = this.#store;
+    const victim = this.#leastActive((id) => !inFullOnly || fingerprints.isInFull(id));
     if (victim < 0) return false;
     this.evict(victim);
     return true;
   }
 
-  /** The fingerprint with the fewest requests among the next VICTIM_SAMPLE ids; of equals the one not seen for longest. */
-  leastActive(inFullOnly: boolean): number {
+  /** Makes distinct counts of the least active coarser among those that can be. False when none can. */
+  foldOne(): boolean {
+    const { fingerprints, sets } = this.#store;
+    const id = this.#leastActive((one) => fingerprints.isInFull(one) && sets.canFold(fingerprints.link(one)));
+    if (id < 0) return false;
+    sets.fold(fingerprints.link(id));
+    this.folded++;
+    return true;
+  }
+
+  /**
+   * Of the next VICTIM_SAMPLE candidates the one with the fewest requests; of equals the one not seen for longest. −1 when a
+   * whole round finds none.
+   */
+  #leastActive(isCandidate: (id: number) => boolean): number {
     const { fingerprints } = this.#store;
     let victim = -1;
     let fewest = Number.POSITIVE_INFINITY;
@@ -95,7 +111,7 @@ export class Overflow {
     for (let looked = 0; looked < fingerprints.idEnd && found < VICTIM_SAMPLE; looked++) {
       if (++this.#hand >= fingerprints.idEnd) this.#hand = FIRST_ID;
       const id = this.#hand;
-      if (!fingerprints.isLive(id) || (inFullOnly && !fingerprints.isInFull(id))) continue;
+      if (!fingerprints.isLive(id) || !isCandidate(id)) continue;
       found++;
       const reqs = this.#store.hourReqs(id);
       const lastMs = fingerprints.lastSeenMs(id);

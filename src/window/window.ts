@@ -210,7 +210,7 @@ export class Window {
     return {
       tracked: this.#store.tracked.size,
       evicted: this.#overflow.evicted,
-      folded: this.#intake.folded,
+      folded: this.#overflow.folded,
     };
   }
 
