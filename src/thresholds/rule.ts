@@ -151,9 +151,17 @@ export function step(
   return { state: raised, change: changeOf("raised", threshold.id, ja4, raised, observed[decided]?.value) };
 }
 
-function isMet(threshold: Threshold, { op, value }: Comparison, seen: Observed): boolean {
-  if (seen.reqs < threshold.minReqs) return false;
-  return seen.value === undefined ? threshold.onMissing === "fire" : compare(op, seen.value, value);
+function isMet(threshold: Threshold, comparison: Comparison, { reqs, value }: Observed): boolean {
+  return reqs >= threshold.minReqs && isTrue(threshold, comparison, value);
+}
+
+/** Whether a comparison holds of a number, `minReqs` aside. */
+export function isTrue(
+  { onMissing }: Threshold,
+  { op, value }: Comparison,
+  seen: number | undefined,
+): boolean {
+  return seen === undefined ? onMissing === "fire" : compare(op, seen, value);
 }
 
 function stepRaised(
