@@ -46,6 +46,7 @@ export type OnLump = (index: number, slot: number, identity: number, fresh: numb
 export class IdentitySets {
   readonly #distincts = new Distincts();
   #handles = new Uint32Array(FIRST_INDICES * IDENTITIES);
+  readonly #counts = new Uint32Array(IDENTITIES);
 
   /** Bytes reserved. */
   get byteLength(): number {
@@ -100,6 +101,13 @@ export class IdentitySets {
     return this.#distincts.countAll(this.#handles[index * IDENTITIES + identity]!);
   }
 
+  /** The same of every identity; a view that is valid until the next call. */
+  countsHour(index: number): Uint32Array {
+    for (let identity = 0; identity < IDENTITIES; identity++)
+      this.#counts[identity] = this.countHour(index, identity);
+    return this.#counts;
+  }
+
   /** Forgets identities last seen before `firstStamp`. */
   expire(index: number, firstStamp: number): void {
     for (let at = index * IDENTITIES; at < (index + 1) * IDENTITIES; at++)
@@ -120,9 +128,9 @@ export class IdentitySets {
         this.#handles[at] = this.#distincts.fold(this.#handles[at]!);
   }
 
-  /** Packs the sets together where half of what they reserve is free. */
-  compact(): void {
-    if (this.#distincts.usedBytes * 2 >= this.#distincts.byteLength) return;
+  /** Packs the sets together when less than `share` of what they reserve is in use. */
+  compact(share: number): void {
+    if (this.#distincts.usedBytes >= this.#distincts.byteLength * share) return;
     this.#distincts.compact((move) => {
       for (let at = 0; at < this.#handles.length; at++) this.#handles[at] = move(this.#handles[at]!);
     });

@@ -17,7 +17,8 @@ import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
 import { type ObservedColumns, observedRows } from "./identity-sets.ts";
 import { INDEX_IDS_MAX } from "./key-index.ts";
 import type { Overflow } from "./overflow.ts";
-import { ROWS_MAX, type Store } from "./store.ts";
+import { ROWS_MAX } from "./rows.ts";
+import type { Store } from "./store.ts";
 import { slotOf } from "./time.ts";
 
 /** What a shard holds at most; the defaults are those of config.ts. */

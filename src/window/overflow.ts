@@ -3,7 +3,7 @@
  * under OVERFLOW and in its families, and the fingerprint in an estimate of how many such there are. Room is made for
  * whoever comes a third time (a count-min door in front): the least active of a sample leaves, and all it had is moved here.
  */
-import { DOOR_SIGHTINGS, FAMILIES_BEYOND_MAX, VICTIM_SAMPLE } from "../config.ts";
+import { DOOR_AGE_KNOCKS, DOOR_SIGHTINGS, FAMILIES_BEYOND_MAX, VICTIM_SAMPLE } from "../config.ts";
 import { Door } from "../sketch/door.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { type FamilySums, familyOf, PARTS, type Part } from "./families.ts";
@@ -24,6 +24,7 @@ export class Overflow {
   readonly #families: Record<Part, Map<number, number>> = { a: new Map(), b: new Map(), c: new Map() };
   readonly #key = new Uint32Array(KEY_WORDS);
   #hand = FIRST_ID;
+  #knocks = 0;
   /** Requests counted here instead of under their fingerprint. */
   requests = 0;
   /** Fingerprints that had to leave. */
@@ -43,11 +44,14 @@ export class Overflow {
 
   /** Whether a fingerprint that is not held has come often enough to be let in. */
   knocks(hash: number): boolean {
+    // A flood would fill every counter before the minutes are over, and then let everybody in.
+    if (++this.#knocks >= DOOR_AGE_KNOCKS) this.age();
     return this.#door.note(hash) >= DOOR_SIGHTINGS;
   }
 
   /** Lets sightings of long ago fade. */
   age(): void {
+    this.#knocks = 0;
     this.#door.age();
   }
 

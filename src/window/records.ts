@@ -47,14 +47,17 @@ export class Records {
     return index;
   }
 
-  /** Zeroes a record and gives its index back. */
+  /** Zeroes a record and gives its index back; the last one gives all memory back. */
   release(index: number): void {
     const page = this.page(index);
     const at = this.at(index);
     page.fill(0, at, at + this.#stride);
     page[at] = this.#free;
     this.#free = index + 1;
-    this.#live--;
+    if (--this.#live > 0) return;
+    this.#pages.length = 0;
+    this.#end = 0;
+    this.#free = 0;
   }
 
   /** The page that holds a record … */

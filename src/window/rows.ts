@@ -19,8 +19,14 @@ const SLOT_MASK = 0x3ff;
 const FLAGS = (1 << SLOT_SHIFT) - 1;
 if ((FLAGS_MASK & ~FLAGS) !== 0) throw new Error("rows: a flag lies where the slot is");
 
+/** Rows of a chain at most: requests of the hour that a fingerprint has as rows. */
+export const ROWS_MAX = 16;
+
 export class Rows {
   readonly #records = new Records(STRIDE, 10);
+  /** Different values of a chain's identities, ROWS_MAX places each, and how many. */
+  readonly #values = new Uint32Array(IDENTITY_FLAGS.length * ROWS_MAX);
+  readonly #counts = new Uint32Array(IDENTITY_FLAGS.length);
   /** The newest slot there is; every row's slot is within the 1,023 before it. */
   #slotNow = 0;
 
@@ -82,13 +88,14 @@ export class Rows {
 
   /** Different values of an identity in slots ≥ `from`. */
   distinct(chain: number, identity: number, from: number): number {
-    const flag = IDENTITY_FLAGS[identity]!;
-    let count = 0;
-    for (let row = chain; row !== 0; row = this.next(row)) {
-      if ((this.flags(row) & flag) === 0 || this.slot(row) < from) continue;
-      if (!this.#isAmong(this.next(row), identity, this.identity(row, identity), from)) count++;
-    }
-    return count;
+    this.#gather(chain, identity, identity + 1, from);
+    return this.#counts[identity]!;
+  }
+
+  /** Different values of each identity in all rows; a view that is valid until the next call. */
+  distincts(chain: number): Uint32Array {
+    this.#gather(chain, 0, IDENTITY_FLAGS.length, Number.NEGATIVE_INFINITY);
+    return this.#counts;
   }
 
   /** Frees the rows of slots < `first`. Answers the handle of what is left; `left` says how many those are. */
@@ -120,6 +127,30 @@ export class Rows {
       const next = this.next(row);
       this.#records.release(row - 1);
       row = next;
+    }
+  }
+
+  /** Counts the values of identities `first` … `end` − 1. One walk over the rows: ranks want it of all, at every tick. */
+  #gather(chain: number, first: number, end: number, from: number): void {
+    const values = this.#values;
+    const counts = this.#counts;
+    counts.fill(0, first, end);
+    for (let row = chain; row !== 0; ) {
+      const page = this.#records.page(row - 1);
+      const at = this.#records.at(row - 1);
+      const flags = page[at + 1]!;
+      const inTime = from === Number.NEGATIVE_INFINITY || this.slot(row) >= from;
+      row = page[at]!;
+      for (let identity = first; inTime && identity < end; identity++) {
+        if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
+        const value = page[at + IDENTITY_WORD + identity]!;
+        let known = identity * ROWS_MAX;
+        const unknown = known + counts[identity]!;
+        while (known < unknown && values[known] !== value) known++;
+        if (known < unknown) continue;
+        values[unknown] = value;
+        counts[identity]!++;
+      }
     }
   }
 

@@ -158,9 +158,9 @@ export class Tracked {
     return this.#records.page(index)[this.#records.at(index) + MINUTES]!;
   }
 
-  /** Packs the series together where half of what they reserve is free. */
-  compact(): void {
-    if (this.#arena.usedBytes * 2 >= this.#arena.byteLength) return;
+  /** Packs the series together when less than `share` of what they reserve is in use. */
+  compact(share: number): void {
+    if (this.#arena.usedBytes >= this.#arena.byteLength * share) return;
     this.#arena.compact((move) => {
       // A freed record has no series.
       for (let index = 0; index < this.#records.end; index++) {

@@ -32,6 +32,7 @@ export interface RankValues {
   others: number;
 }
 
+const [IP, UA, PATH] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
 /** Minutes that stamps and rows may be expired by at once without mistaking old for new (85 minutes less an hour). */
 const EXPIRE_MINUTES_MAX = 20;
 export class Window {
@@ -122,7 +123,11 @@ export class Window {
   /** Its requests in a window. */
   reqs(id: number, window: WindowName): number {
     this.#store.tracked.settle();
-    return window === "1h" ? this.#store.hourReqs(id) : this.#store.reqsSince(id, this.#firstSlot(window));
+    if (window === "1h") return this.#store.hourReqs(id);
+    const { fingerprints } = this.#store;
+    // Most fingerprints of an hour are not there in its last minutes.
+    if (id >= FIRST_ID && fingerprints.lastSeenMs(id) <= windowFrom(window, this.#nowMs)) return 0;
+    return this.#store.reqsSince(id, this.#firstSlot(window));
   }
 
   /** Distinct identities (index into IDENTITIES) in a window; `undefined` when no request of it carried one. */
@@ -160,14 +165,14 @@ export class Window {
     const idEnd = fingerprints.idEnd;
     const column = () => new Uint32Array(idEnd);
     const values = { idEnd, tags: column(), reqs: column(), ips: column(), uas: column(), paths: column() };
-    const [ip, ua, path] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
     for (let id = FIRST_ID; id < idEnd; id++) {
       if (!fingerprints.isLive(id)) continue;
       values.tags[id] = fingerprints.tag(id);
       values.reqs[id] = this.#store.hourReqs(id);
-      values.ips[id] = this.#store.distinctHour(id, ip);
-      values.uas[id] = this.#store.distinctHour(id, ua);
-      values.paths[id] = this.#store.distinctHour(id, path);
+      const distincts = this.#store.distinctsHour(id);
+      values.ips[id] = distincts[IP]!;
+      values.uas[id] = distincts[UA]!;
+      values.paths[id] = distincts[PATH]!;
     }
     return { ...values, others: this.#overflow.fingerprints(this.#firstSlot("1h"), slotOf(this.#nowMs)) };
   }
