@@ -9,7 +9,7 @@ const NAME = "flood";
 const OLD_SPACE_MB = 64;
 /** The real fingerprints' part of the traffic is a tenth. */
 const FULL = { flood: 1_000_000, real: 111_111, fingerprints: 2_000, callers: 4 };
-const QUICK = { flood: 150_000, real: 16_667, fingerprints: 2_000, callers: 4 };
+const QUICK = { flood: 120_000, real: 13_333, fingerprints: 2_000, callers: 4 };
 /** In percent. */
 const RECALL_100_MIN = 99;
 const RECALL_1000_MIN = 95;

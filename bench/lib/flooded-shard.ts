@@ -8,7 +8,7 @@ import { WINDOW_PARTS } from "./window-parts.ts";
 
 export const FLOOD_PARTS = [...WINDOW_PARTS, "overflow"];
 /** Rows of the list that are asked for at once. */
-const PAGE = 5_000;
+const PAGE = 20_000;
 
 /** The shard behind bench/workers/flood.ts. */
 export class FloodedShard {

@@ -124,6 +124,6 @@ async function maps(): Promise<MemoryResult> {
 }
 
 // Once in small, so that neither what the engine makes of hot code nor tables of the modules are measured.
-fill(new FrameFeed(new Window(1), 40), 40, 20_000);
+fill(new FrameFeed(new Window(1), 40), 40, 5_000);
 fill(new PlainWindow(), 40, 500);
 process.stdout.write(JSON.stringify(input.variant === "window" ? await window() : await maps()));
