@@ -45,8 +45,17 @@ export interface Cohort {
   firstMinutes: Tally;
 }
 
+/** A site's cohort, made once a tick although several kinds ask for it: a `Site` is one tick's view. */
+const cohorts = new WeakMap<Site, Cohort>();
+
 /** The newborns of the last hour. One pass over all fingerprints, two look-ups for each newborn. */
 export function cohortOf(site: Site): Cohort {
+  const known = cohorts.get(site) ?? gatherCohort(site);
+  cohorts.set(site, known);
+  return known;
+}
+
+function gatherCohort(site: Site): Cohort {
   const counts: number[] = [];
   const firstMinutes: Tally = new Uint32Array(TALLY_WIDTH);
   for (const subject of site.subjects()) {

@@ -85,7 +85,7 @@ function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind
     (episodes.has(episodeKey("newcomer", subject.ja4)) ||
       (bornHere(subject, site) && ageMinutes(subject, minute) <= NEWBORN_MINUTES));
   for (const subject of site.subjects()) {
-    if (running.has(subject.ja4)) noteSeen(found, subject, site);
+    if (running.size > 0 && running.has(subject.ja4)) noteSeen(found, subject, site);
     for (const minute of [site.minuteNow - 1, site.minuteNow]) {
       if (reqsIn(subject, minute) === 0) continue;
       for (const { name, test } of tests) {

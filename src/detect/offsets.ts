@@ -79,8 +79,10 @@ function smoothedLogit(yes: number, known: number): number {
 /** Fits all four offsets in one pass and two sorts each: O(n log n), 20,000 fingerprints in some tens of ms. */
 export function fitOffsets(subjects: Iterable<Subject>): OffsetFit {
   const points = DIVERGING_RATIOS.map((): { value: number; weight: number }[] => []);
-  for (const { hour, global } of subjects) {
+  for (const subject of subjects) {
+    const { global } = subject;
     if (global === undefined) continue;
+    const { hour } = subject;
     for (let i = 0; i < DIVERGING_RATIOS.length; i++) {
       const ratio = DIVERGING_RATIOS[i]!;
       const known = knownOf(hour, ratio);
