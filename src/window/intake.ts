@@ -39,6 +39,8 @@ const LIMITS: WindowLimits = {
 /** Not looked up yet, and: has no id. */
 const UNKNOWN = -2;
 const NONE = -1;
+/** Later than any row of a frame. */
+const NEVER = 2 ** 32;
 
 export class Intake {
   readonly #store: Store;
@@ -53,6 +55,12 @@ export class Intake {
   readonly #waiting = observedRows();
   readonly #order = new Uint16Array(FRAME_ROWS_MAX);
   readonly #places = new Uint16Array(FRAME_ROWS_MAX + 1);
+  /** Time of the frame at hand, the oldest counted row after it, and the fingerprint whose rows are being counted. */
+  #baseMs = 0;
+  #firstAt = NEVER;
+  #seenId = NONE;
+  #seenFirst = 0;
+  #seenLast = 0;
   /** First slot of the hour. */
   firstSlot = 0;
   /** Rows that came too late for the hour. */
@@ -76,6 +84,8 @@ export class Intake {
     this.#ids.fill(UNKNOWN, 0, frame.fps);
     this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
     const { at, baseMs, rows } = frame;
+    this.#baseMs = baseMs;
+    this.#firstAt = NEVER;
     let ahead = 0;
     const order = this.#byFingerprint(frame);
     // A fingerprint's rows come about in order: most lie in the slot of the one before.
@@ -94,9 +104,10 @@ export class Intake {
         slotFromMs = slot * SLOT_MS;
       }
       if (slot < this.firstSlot) this.late++;
-      else this.#count(frame, row, ms, slot);
+      else this.#count(frame, row, slot);
     }
     this.#countWaiting();
+    if (this.#firstAt !== NEVER) this.noteFirst(baseMs + this.#firstAt);
     this.#takeSignals(frame, nowMs);
     this.#keepWithinBytes();
     return ahead;
@@ -107,21 +118,21 @@ export class Intake {
     if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
   }
 
-  #count(frame: Frame, row: number, ms: number, slot: number): void {
-    this.noteFirst(ms);
+  #count(frame: Frame, row: number, slot: number): void {
+    if (frame.at[row]! < this.#firstAt) this.#firstAt = frame.at[row]!;
     const { fingerprints, tracked } = this.#store;
     const flags = frame.flags[row]!;
     const fp = frame.fp[row]!;
     tracked.count(this.#everything, slot, flags);
     let id = this.#ids[fp]!;
-    if (id < 0) id = this.#idOf(frame, fp, ms);
+    if (id < 0) id = this.#idOf(frame, fp, row);
     if (id === WITHOUT_JA4) tracked.count(this.#withoutJa4, slot, flags);
     else if (id === NONE) {
       const at = fp * KEY_WORDS;
       this.#overflow.count(fingerprints.hashOf(frame.keys, at), frame.keys, at, slot, flags);
     } else {
-      if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, ms);
-      fingerprints.seen(id, ms);
+      if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, row);
+      this.#see(id, frame.at[row]!);
       if (this.#store.hold(id, slot, this.#frame, row)) return;
       const waiting = this.#waiting;
       waiting.rows[waiting.count] = row;
@@ -140,12 +151,31 @@ export class Intake {
     return this.#order;
   }
 
+  /** Takes note of a request's time, ms after the frame's; told once for all rows of a fingerprint that come together. */
+  #see(id: number, at: number): void {
+    if (id !== this.#seenId) {
+      this.#tellSeen();
+      this.#seenId = id;
+      this.#seenFirst = at;
+      this.#seenLast = at;
+    } else if (at < this.#seenFirst) this.#seenFirst = at;
+    else if (at > this.#seenLast) this.#seenLast = at;
+  }
+
+  #tellSeen(): void {
+    if (this.#seenId === NONE) return;
+    this.#store.fingerprints.seen(this.#seenId, this.#baseMs + this.#seenFirst);
+    this.#store.fingerprints.seen(this.#seenId, this.#baseMs + this.#seenLast);
+    this.#seenId = NONE;
+  }
+
   #countWaiting(): void {
+    this.#tellSeen();
     this.#store.observe(this.#frame, this.#waiting);
     this.#waiting.count = 0;
   }
   /** The id of a frame's fingerprint, given one if there is room; NONE otherwise. */
-  #idOf(frame: Frame, fp: number, ms: number): number {
+  #idOf(frame: Frame, fp: number, row: number): number {
     const { fingerprints, rows } = this.#store;
     const at = fp * KEY_WORDS;
     let id = WITHOUT_JA4;
@@ -157,7 +187,7 @@ export class Intake {
         // One that does not get in is asked again with its next request: the door counts sightings.
         if (full && !this.#overflow.knocks(hash)) return NONE;
         if (full) this.#evict(false);
-        id = fingerprints.add(hash, frame.keys, at, ms);
+        id = fingerprints.add(hash, frame.keys, at, frame.baseMs + frame.at[row]!);
       }
     }
     this.#ids[fp] = id;
@@ -173,13 +203,13 @@ export class Intake {
   }
 
   /** Lets the least active go. It may be the fingerprint itself: then it begins anew. */
-  #makeRoom(frame: Frame, fp: number, id: number, ms: number): number {
+  #makeRoom(frame: Frame, fp: number, id: number, row: number): number {
     this.#evict(this.#store.fingerprints.rows(id) >= ROWS_MAX);
     const { fingerprints } = this.#store;
     const at = fp * KEY_WORDS;
     const hash = fingerprints.hashOf(frame.keys, at);
     const found = fingerprints.find(hash, frame.keys, at);
-    const now = found >= 0 ? found : fingerprints.add(hash, frame.keys, at, ms);
+    const now = found >= 0 ? found : fingerprints.add(hash, frame.keys, at, frame.baseMs + frame.at[row]!);
     this.#ids[fp] = now;
     return now;
   }
