@@ -38,6 +38,8 @@ export const NO_COUNTERS: Counters = { rejected: 0, expired: 0, lost_at_edge: 0,
 const FIRST_ROWS = 64;
 const FIRST_FINGERPRINTS = 16;
 const SIGNALS = GLOBAL_SIGNALS.length;
+/** Fingerprints that a builder remembers from one frame to the next, about 150 B each; with more it forgets them all. */
+const KNOWN_MAX = 1_024;
 /** Bytes of a row's fixed columns, and what a fingerprint adds in the longer of the two forms. */
 const ROW_BYTES = 2 + 4 * 7;
 const FINGERPRINT_BYTES = 40;
@@ -55,8 +57,18 @@ export class FrameBuilder {
   #path = new Uint32Array(FIRST_ROWS);
   #host = new Uint32Array(FIRST_ROWS);
   #asn = new Uint32Array(FIRST_ROWS);
-  readonly #fps = new Map<string, number>();
-  #keys = new Uint32Array(FIRST_FINGERPRINTS * KEY_WORDS);
+  /**
+   * Fingerprints of this frame and the ones before, each with a slot, and their packed keys: the same come again with every
+   * frame, and to check and pack one costs more than the rest of a row.
+   */
+  readonly #slots = new Map<string, number>();
+  readonly #ja4s: string[] = [];
+  #slotKeys = new Uint32Array(FIRST_FINGERPRINTS * KEY_WORDS);
+  /** Place of each slot's fingerprint in this frame's table; what is past the table, or another's place, is from before. */
+  #slotFp = new Uint16Array(FIRST_FINGERPRINTS);
+  /** This frame's table: a slot each. */
+  #table = new Uint16Array(FIRST_FINGERPRINTS);
+  #fps = 0;
   /** Time of the newest signals of each fingerprint, ms; −1 = none. */
   #signalsMs = new Float64Array(FIRST_FINGERPRINTS);
   #signals = new Float64Array(FIRST_FINGERPRINTS * SIGNALS);
@@ -84,10 +96,10 @@ export class FrameBuilder {
   add(row: Row): void {
     const at = this.#rows;
     if (this.isFull()) throw new RangeError("the frame is full");
-    const fp = this.#fps.get(row.ja4) ?? this.#intern(row.ja4);
+    const fp = this.#fpOf(row.ja4);
     if (at === this.#fp.length) this.#growRows(2 * at);
     const ms = row.timestampMs;
-    this.#baseMs = at === 0 ? ms : Math.min(this.#baseMs, ms);
+    if (at === 0 || ms < this.#baseMs) this.#baseMs = ms;
     this.#ms[at] = ms;
     this.#fp[at] = fp;
     this.#flags[at] = row.flags;
@@ -96,36 +108,37 @@ export class FrameBuilder {
     this.#path[at] = row.pathHash;
     this.#host[at] = row.hostHash;
     this.#asn[at] = row.asnNumber;
-    this.#rows++;
+    this.#rows = at + 1;
     this.#bytes += ROW_BYTES;
     if (row.signals !== undefined && ms >= this.#signalsMs[fp]!) this.#takeSignals(fp, ms, row.signals);
     // Rows without a fingerprint are nobody's evidence.
     if (row.ja4 !== "") this.#samples.offer(fp, row);
   }
 
-  /** The frame so far; it shares no memory with the builder. */
+  /** The frame so far. Its columns are the builder's own: it is good until the next row or `reset`. */
   build(id: Uint8Array, source: Source, counters: Counters): Frame {
     if (id.length !== FRAME_ID_BYTES) throw new RangeError(`a frame's id has ${FRAME_ID_BYTES} bytes`);
     const rows = this.#rows;
     const baseMs = this.#baseMs;
     const at = new Uint32Array(rows);
-    for (let row = 0; row < rows; row++) at[row] = this.#ms[row]! - baseMs;
+    const ms = this.#ms;
+    for (let row = 0; row < rows; row++) at[row] = ms[row]! - baseMs;
     return {
       id,
       source,
       baseMs,
-      fps: this.#fps.size,
-      keys: this.#keys.slice(0, this.#fps.size * KEY_WORDS),
+      fps: this.#fps,
+      keys: this.#keys(),
       rows,
-      fp: this.#fp.slice(0, rows),
+      fp: this.#fp.subarray(0, rows),
       at,
-      flags: this.#flags.slice(0, rows),
+      flags: this.#flags.subarray(0, rows),
       identities: {
-        ip: this.#ip.slice(0, rows),
-        ua: this.#ua.slice(0, rows),
-        path: this.#path.slice(0, rows),
-        host: this.#host.slice(0, rows),
-        asn: this.#asn.slice(0, rows),
+        ip: this.#ip.subarray(0, rows),
+        ua: this.#ua.subarray(0, rows),
+        path: this.#path.subarray(0, rows),
+        host: this.#host.subarray(0, rows),
+        asn: this.#asn.subarray(0, rows),
       },
       signals: this.#newestSignals(),
       samples: this.#samples.pack(baseMs),
@@ -139,10 +152,11 @@ export class FrameBuilder {
    */
   splitInto(partOf: (ja4: string) => FrameBuilder): void {
     const parts: FrameBuilder[] = [];
-    const fps = new Uint16Array(this.#fps.size);
-    for (const [ja4, fp] of this.#fps) {
+    const fps = new Uint16Array(this.#fps);
+    for (let fp = 0; fp < this.#fps; fp++) {
+      const ja4 = this.#ja4s[this.#table[fp]!]!;
       const part = partOf(ja4);
-      const into = part.#intern(ja4);
+      const into = part.#fpOf(ja4);
       parts.push(part);
       fps[fp] = into;
       this.#samples.copyTo(fp, part.#samples, into);
@@ -155,7 +169,7 @@ export class FrameBuilder {
       const at = part.#rows;
       if (at === part.#fp.length) part.#growRows(2 * at);
       const ms = this.#ms[row]!;
-      part.#baseMs = at === 0 ? ms : Math.min(part.#baseMs, ms);
+      if (at === 0 || ms < part.#baseMs) part.#baseMs = ms;
       part.#ms[at] = ms;
       part.#fp[at] = fps[fp]!;
       part.#flags[at] = this.#flags[row]!;
@@ -174,21 +188,52 @@ export class FrameBuilder {
     this.#rows = 0;
     this.#baseMs = 0;
     this.#bytes = 0;
-    this.#fps.clear();
+    this.#fps = 0;
     this.#signalled = 0;
     this.#samples.reset();
+    if (this.#ja4s.length <= KNOWN_MAX) return;
+    this.#slots.clear();
+    this.#ja4s.length = 0;
   }
 
-  #intern(ja4: string): number {
-    const fp = this.#fps.size;
-    this.#keys = grown(this.#keys, (fp + 1) * KEY_WORDS);
-    if (!packKey(ja4, this.#keys, fp * KEY_WORDS)) throw new RangeError("not a JA4 fingerprint");
+  /** Place of a fingerprint in this frame's table. */
+  #fpOf(ja4: string): number {
+    const slot = this.#slots.get(ja4) ?? this.#learn(ja4);
+    const fp = this.#slotFp[slot]!;
+    return fp < this.#fps && this.#table[fp] === slot ? fp : this.#enter(slot);
+  }
+
+  /** A slot for a fingerprint that was not seen before. */
+  #learn(ja4: string): number {
+    const slot = this.#ja4s.length;
+    this.#slotKeys = grown(this.#slotKeys, (slot + 1) * KEY_WORDS);
+    if (!packKey(ja4, this.#slotKeys, slot * KEY_WORDS)) throw new RangeError("not a JA4 fingerprint");
+    this.#slotFp = grown(this.#slotFp, slot + 1);
+    this.#ja4s.push(ja4);
+    this.#slots.set(ja4, slot);
+    return slot;
+  }
+
+  /** Puts a slot's fingerprint into this frame's table. */
+  #enter(slot: number): number {
+    const fp = this.#fps++;
+    this.#table = grown(this.#table, fp + 1);
     this.#signalsMs = grown(this.#signalsMs, fp + 1);
     this.#signals = grown(this.#signals, (fp + 1) * SIGNALS);
+    this.#table[fp] = slot;
+    this.#slotFp[slot] = fp;
     this.#signalsMs[fp] = -1;
-    this.#fps.set(ja4, fp);
     this.#bytes += FINGERPRINT_BYTES;
     return fp;
+  }
+
+  #keys(): Uint32Array {
+    const keys = new Uint32Array(this.#fps * KEY_WORDS);
+    for (let fp = 0, to = 0; fp < this.#fps; fp++) {
+      const from = this.#table[fp]! * KEY_WORDS;
+      for (let word = from; word < from + KEY_WORDS; word++) keys[to++] = this.#slotKeys[word]!;
+    }
+    return keys;
   }
 
   #takeSignals(fp: number, ms: number, values: Float64Array): void {
@@ -204,7 +249,7 @@ export class FrameBuilder {
     const fp = new Uint16Array(this.#signalled);
     const seenAtMs = new Float64Array(this.#signalled);
     const values = new Float64Array(this.#signalled * SIGNALS);
-    for (let index = 0, i = 0; index < this.#fps.size; index++) {
+    for (let index = 0, i = 0; index < this.#fps; index++) {
       const ms = this.#signalsMs[index]!;
       if (ms === -1) continue;
       fp[i] = index;

@@ -23,6 +23,15 @@ const UNIT_BYTES = 3;
 const FIRST_FINGERPRINTS = 16;
 const FIRST_SAMPLES = 32;
 
+/**
+ * The lowest priority of a fingerprint with so many rows lies below this with a probability of one row in FRAME_SAMPLE_ROWS:
+ * the lowest of n uniform numbers is below x with 1 − (1 − x)ⁿ.
+ */
+const DRAWN_BELOW = Float64Array.from(
+  { length: FRAME_SAMPLE_ROWS },
+  (_, rows) => (1 - (1 - rows / FRAME_SAMPLE_ROWS) ** (1 / Math.max(1, rows))) * 2 ** 32,
+);
+
 /** How many of its rows stand for a fingerprint. */
 function samplesFor(rows: number): number {
   const wanted = Math.max(FRAME_SAMPLES_MIN, Math.floor(rows / FRAME_SAMPLE_ROWS));
@@ -38,16 +47,19 @@ function mix(word: number): number {
 }
 
 export class SamplePicks {
-  /** Rows of each fingerprint, how many of them are held, and where: FRAME_SAMPLES_MAX places each, by priority. */
+  /** Rows of each fingerprint; of them FRAME_SAMPLES_MAX at most are held, in as many places. */
   #rows = new Uint32Array(FIRST_FINGERPRINTS);
-  #held = new Uint8Array(FIRST_FINGERPRINTS);
   #places = new Uint16Array(FIRST_FINGERPRINTS * FRAME_SAMPLES_MAX);
+  /** Once all of its places are taken: the highest priority that is held, and which of them has it. */
+  #highest = new Uint32Array(FIRST_FINGERPRINTS);
+  #leaving = new Uint8Array(FIRST_FINGERPRINTS);
   #fps = 0;
   /** One entry a held row. */
   #priority = new Uint32Array(FIRST_SAMPLES);
   #ms = new Float64Array(FIRST_SAMPLES);
   #status = new Uint16Array(FIRST_SAMPLES);
   #asn = new Float64Array(FIRST_SAMPLES);
+  #length = new Uint16Array(FIRST_SAMPLES);
   readonly #paths: string[] = [];
   readonly #hosts: string[] = [];
   readonly #methods: string[] = [];
@@ -62,24 +74,24 @@ export class SamplePicks {
 
   /** Looks at the next row of fingerprint `fp` (index into the frame's table). */
   offer(fp: number, row: Row): void {
-    this.#makeRoom(fp);
+    if (fp >= this.#fps) this.#makeRoomForFingerprint(fp);
     const rows = this.#rows[fp]!;
     this.#rows[fp] = rows + 1;
     // The identities are keyed hashes: nobody outside can aim at being a sample, or at not being one.
     const priority = mix(Math.imul(rows, 0x9e3779b1) ^ row.timestampMs ^ row.ipHash ^ row.pathHash);
     const first = fp * FRAME_SAMPLES_MAX;
-    const held = this.#held[fp]!;
-    let place = this.#count;
-    if (held === FRAME_SAMPLES_MAX) {
-      place = this.#places[first + held - 1]!;
-      if (priority >= this.#priority[place]!) return;
-      this.#bytes -= this.#bytesOf(place);
-    } else {
-      this.#held[fp] = held + 1;
-      this.#count++;
+    if (rows < FRAME_SAMPLES_MAX) {
+      const place = this.#count++;
+      if (place === this.#priority.length) this.#makeRoomForSamples(place + 1);
+      this.#places[first + rows] = place;
+      this.#put(place, priority, row);
+      if (rows === FRAME_SAMPLES_MAX - 1) this.#findHighest(fp);
+    } else if (priority < this.#highest[fp]!) {
+      const place = this.#places[first + this.#leaving[fp]!]!;
+      this.#bytes -= this.#length[place]!;
+      this.#put(place, priority, row);
+      this.#findHighest(fp);
     }
-    this.#put(place, priority, row);
-    this.#insert(first, Math.min(held, FRAME_SAMPLES_MAX - 1), place, priority);
   }
 
   /** The packed samples of a frame that begins at `baseMs`. */
@@ -92,10 +104,11 @@ export class SamplePicks {
       ...{ path: "", host: "", method: "", ray: "" },
     };
     for (let fp = 0; fp < this.#fps; fp++) {
-      const rows = this.#rows[fp]!;
       const mine = this.#samplesOf(fp);
+      if (mine === 0) continue;
+      this.#order(fp, mine);
       // One that is drawn for several fingerprints stands for the rows of them all.
-      const weight = this.#isDrawn(fp) ? FRAME_SAMPLE_ROWS : rows;
+      const weight = this.#isDrawn(fp) ? FRAME_SAMPLE_ROWS : this.#rows[fp]!;
       sample.fp = fp;
       for (let i = 0; i < mine; i++) {
         const place = this.#places[fp * FRAME_SAMPLES_MAX + i]!;
@@ -122,39 +135,43 @@ export class SamplePicks {
   /** How many samples the fingerprint sends. */
   #samplesOf(fp: number): number {
     const rows = this.#rows[fp]!;
-    if (rows === 0 || !this.#isDrawn(fp)) return samplesFor(rows);
-    // The lowest of n uniform priorities, made uniform again.
-    const lowest = this.#priority[this.#places[fp * FRAME_SAMPLES_MAX]!]! / 2 ** 32;
-    return 1 - (1 - lowest) ** rows < rows / FRAME_SAMPLE_ROWS ? 1 : 0;
+    if (!this.#isDrawn(fp)) return samplesFor(rows);
+    const below = DRAWN_BELOW[rows]!;
+    for (let i = 0; i < Math.min(rows, FRAME_SAMPLES_MAX); i++) {
+      if (this.#priority[this.#places[fp * FRAME_SAMPLES_MAX + i]!]! < below) return 1;
+    }
+    return 0;
   }
 
   /** Gives the samples of a fingerprint to `into`, which has none of its fingerprint `intoFp` yet. */
   copyTo(fp: number, into: SamplePicks, intoFp: number): void {
     const rows = fp < this.#fps ? this.#rows[fp]! : 0;
+    if (rows === 0) return;
     const held = Math.min(rows, FRAME_SAMPLES_MAX);
+    if (intoFp >= into.#fps) into.#makeRoomForFingerprint(intoFp);
+    into.#makeRoomForSamples(into.#count + held);
     for (let i = 0; i < held; i++) {
-      into.#makeRoom(intoFp);
       const from = this.#places[fp * FRAME_SAMPLES_MAX + i]!;
       const to = into.#count++;
       into.#priority[to] = this.#priority[from]!;
       into.#ms[to] = this.#ms[from]!;
       into.#status[to] = this.#status[from]!;
       into.#asn[to] = this.#asn[from]!;
+      into.#length[to] = this.#length[from]!;
       into.#paths[to] = this.#paths[from]!;
       into.#hosts[to] = this.#hosts[from]!;
       into.#methods[to] = this.#methods[from]!;
       into.#rays[to] = this.#rays[from]!;
-      into.#bytes += into.#bytesOf(to);
+      into.#bytes += this.#length[from]!;
       into.#places[intoFp * FRAME_SAMPLES_MAX + i] = to;
     }
-    if (held === 0) return;
-    into.#held[intoFp] = held;
     into.#rows[intoFp] = rows;
+    into.#highest[intoFp] = this.#highest[fp]!;
+    into.#leaving[intoFp] = this.#leaving[fp]!;
   }
 
   reset(): void {
     this.#rows.fill(0, 0, this.#fps);
-    this.#held.fill(0, 0, this.#fps);
     this.#fps = 0;
     this.#count = 0;
     this.#bytes = 0;
@@ -163,54 +180,76 @@ export class SamplePicks {
   }
 
   #put(place: number, priority: number, row: Row): void {
+    const { path = "", host = "", method = "", rayId = "" } = row;
     this.#priority[place] = priority;
     this.#ms[place] = row.timestampMs;
     this.#status[place] = row.status ?? 0;
     this.#asn[place] = row.asn ?? -1;
     // Cut to their limits only when they are sent: most of these are replaced, or one too many.
-    this.#paths[place] = row.path ?? "";
-    this.#hosts[place] = row.host ?? "";
-    this.#methods[place] = row.method ?? "";
-    this.#rays[place] = row.rayId ?? "";
-    this.#bytes += this.#bytesOf(place);
-  }
-
-  /** Keeps the places of a fingerprint in order: `held` of them are, the new one moves up from behind them. */
-  #insert(first: number, held: number, place: number, priority: number): void {
-    const places = this.#places;
-    let at = first + held;
-    while (at > first && this.#priority[places[at - 1]!]! > priority) {
-      places[at] = places[at - 1]!;
-      at--;
-    }
-    places[at] = place;
-  }
-
-  #bytesOf(place: number): number {
+    this.#paths[place] = path;
+    this.#hosts[place] = host;
+    this.#methods[place] = method;
+    this.#rays[place] = rayId;
     const chars =
-      Math.min(this.#paths[place]!.length, SAMPLE_TEXT_MAX_CHARS) +
-      Math.min(this.#hosts[place]!.length, SAMPLE_TEXT_MAX_CHARS) +
-      Math.min(this.#methods[place]!.length, SAMPLE_TEXT_MAX_CHARS) +
-      Math.min(this.#rays[place]!.length, RAY_ID_MAX_CHARS);
-    return SAMPLE_BYTES + UNIT_BYTES * chars;
+      Math.min(path.length, SAMPLE_TEXT_MAX_CHARS) +
+      Math.min(host.length, SAMPLE_TEXT_MAX_CHARS) +
+      Math.min(method.length, SAMPLE_TEXT_MAX_CHARS) +
+      Math.min(rayId.length, RAY_ID_MAX_CHARS);
+    const length = SAMPLE_BYTES + UNIT_BYTES * chars;
+    this.#length[place] = length;
+    this.#bytes += length;
   }
 
-  #makeRoom(fp: number): void {
-    if (fp >= this.#fps) {
-      this.#fps = fp + 1;
-      this.#rows = grown(this.#rows, this.#fps);
-      this.#held = grown(this.#held, this.#fps);
-      this.#places = grown(this.#places, this.#fps * FRAME_SAMPLES_MAX);
+  /** Which of the held rows goes for one with a lower priority; all places are taken. */
+  #findHighest(fp: number): void {
+    const first = fp * FRAME_SAMPLES_MAX;
+    let highest = -1;
+    let leaving = 0;
+    for (let i = 0; i < FRAME_SAMPLES_MAX; i++) {
+      const priority = this.#priority[this.#places[first + i]!]!;
+      if (priority <= highest) continue;
+      highest = priority;
+      leaving = i;
     }
-    const samples = this.#count + 1;
+    this.#highest[fp] = highest;
+    this.#leaving[fp] = leaving;
+  }
+
+  /** Puts the `count` lowest priorities of a fingerprint first, in order. Rows may still follow. */
+  #order(fp: number, count: number): void {
+    const places = this.#places;
+    const first = fp * FRAME_SAMPLES_MAX;
+    const end = first + Math.min(this.#rows[fp]!, FRAME_SAMPLES_MAX);
+    for (let to = first; to < first + count; to++) {
+      let lowest = to;
+      for (let i = to + 1; i < end; i++) {
+        if (this.#priority[places[i]!]! < this.#priority[places[lowest]!]!) lowest = i;
+      }
+      const place = places[to]!;
+      places[to] = places[lowest]!;
+      places[lowest] = place;
+    }
+    if (end - first === FRAME_SAMPLES_MAX) this.#findHighest(fp);
+  }
+
+  #makeRoomForFingerprint(fp: number): void {
+    this.#fps = fp + 1;
+    this.#rows = grown(this.#rows, this.#fps);
+    this.#highest = grown(this.#highest, this.#fps);
+    this.#leaving = grown(this.#leaving, this.#fps);
+    this.#places = grown(this.#places, this.#fps * FRAME_SAMPLES_MAX);
+  }
+
+  #makeRoomForSamples(samples: number): void {
     this.#priority = grown(this.#priority, samples);
     this.#ms = grown(this.#ms, samples);
     this.#status = grown(this.#status, samples);
     this.#asn = grown(this.#asn, samples);
+    this.#length = grown(this.#length, samples);
   }
 }
 
-/** At most so many units, and no half of a surrogate pair: msgpack would carry it as bytes that are not UTF-8. */
+/** At most so many units. */
 function clip(text: string, maxChars: number): string {
-  return (text.length > maxChars ? text.slice(0, maxChars) : text).toWellFormed();
+  return text.length > maxChars ? text.slice(0, maxChars) : text;
 }

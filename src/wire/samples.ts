@@ -71,7 +71,7 @@ export class SampleWriter {
     this.#cols = new Uint8Array(cols);
   }
 
-  /** Texts must be whole UTF-16: they travel as UTF-8. */
+  /** Texts are made whole where they hold half of a surrogate pair, or they could not travel as UTF-8. */
   add({ fp, at, weight, status, asn, path, host, method, ray }: Readonly<FrameSample>): void {
     const n = this.#count;
     const i = this.#written++;
@@ -93,13 +93,22 @@ export class SampleWriter {
   /** The packed samples; nothing at all when there are none. */
   bytes(): Uint8Array {
     if (this.#count === 0) return new Uint8Array();
-    return pack({ n: this.#count, cols: this.#cols, text: encoder.encode(this.#texts.join("")) });
+    return pack({ n: this.#count, cols: this.#cols, text: utf8(this.#texts) });
   }
 
   #push(text: string): number {
     this.#texts.push(text);
     return text.length;
   }
+}
+
+/** Texts joined, as UTF-8. Each is made whole by itself, or halves of two would join to a character of none. */
+function utf8(texts: readonly string[]): Uint8Array {
+  const joined = texts.join("");
+  const bytes = encoder.encode(joined);
+  // As many bytes as units are ASCII, which nearly all are.
+  if (bytes.length === joined.length) return bytes;
+  return encoder.encode(texts.map((text) => text.toWellFormed()).join(""));
 }
 
 /** Unpacks the samples of a frame with `fps` fingerprints. The bytes may come from anywhere; throws `FrameError`. */
