@@ -11,7 +11,7 @@ import {
   HAS_PATH,
   HAS_SIGNALS,
   HAS_UA,
-  type Ratio,
+  YES_BITS,
 } from "../wire/flags.ts";
 import type { Row } from "../wire/frame-builder.ts";
 import { isCacheable, isH2H3, type Observation } from "../wire/observation.ts";
@@ -50,52 +50,26 @@ class ReusedRow implements Row {
   }
 }
 
-/**
- * A fact's bits for no and for yes, worked out once: `factBits` looks its name up in a table, which seven times a request
- * would cost as much as an identity.
- */
-class Fact {
-  readonly #no: number;
-  readonly #yes: number;
+const H2H3 = factBits("h2h3", true);
+const HEURISTIC = factBits("heuristic", true);
+const BROWSER = factBits("browser", true);
+const BOT = factBits("bot", true);
+const CACHE = factBits("cache", true);
+const ERROR = factBits("error", true);
 
-  constructor(ratio: Ratio) {
-    this.#no = factBits(ratio, false);
-    this.#yes = factBits(ratio, true);
-  }
-
-  bits(fact: boolean | undefined): number {
-    return fact === undefined ? 0 : fact ? this.#yes : this.#no;
-  }
+/** A fact's bits, from those of its yes: `factBits` looks its name up, which for all of them would cost as much as an identity. */
+function bits(yes: number, fact: boolean | undefined): number {
+  return fact === undefined ? 0 : fact ? yes : yes & ~YES_BITS;
 }
 
-const H2H3 = new Fact("h2h3");
-const HEURISTIC = new Fact("heuristic");
-const BROWSER = new Fact("browser");
-const BOT = new Fact("bot");
-const CACHE = new Fact("cache");
-const ERROR = new Fact("error");
-
-/** Cloudflare has a dozen names for protocols and cache statuses; other proxies may have others. */
-const NAMES = { slots: 32, maxChars: 32, tail: 4, spread: 2 };
-
-/** Flag bits by name. */
-class NamedBits {
-  readonly #bitsOf: (name: string) => number;
-  readonly #known = new TextCache<number>(NAMES);
-
-  constructor(bitsOf: (name: string) => number) {
-    this.#bitsOf = bitsOf;
-  }
-
-  of(name: string | undefined): number {
-    if (name === undefined) return 0;
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
-    const bits = this.#bitsOf(name);
-    this.#known.set(name, bits);
-    return bits;
-  }
+/** Cloudflare's own three names first: whatever else proxies write is looked at letter by letter. */
+function protocolBits(name: string | undefined): number {
+  if (name === "HTTP/2" || name === "HTTP/3") return H2H3;
+  return bits(H2H3, name === "HTTP/1.1" ? false : isH2H3(name));
 }
+
+/** Cloudflare has a dozen names for cache statuses; other proxies may have others. */
+const CACHE_STATUSES = { slots: 32, maxChars: 32, tail: 4, spread: 0 };
 
 /** Makes rows, one after the other. */
 export class RowMaker {
@@ -103,8 +77,7 @@ export class RowMaker {
   readonly #row = new ReusedRow();
   readonly #signals = new Float64Array(GLOBAL_SIGNALS.length);
   readonly #address = new AddressParser();
-  readonly #protocols = new NamedBits((name) => H2H3.bits(isH2H3(name)));
-  readonly #cacheStatuses = new NamedBits((name) => CACHE.bits(isCacheable(name)));
+  readonly #cacheStatuses = new TextCache<number>(CACHE_STATUSES);
 
   constructor(agents: UserAgentClassifier) {
     this.#agents = agents;
@@ -112,116 +85,91 @@ export class RowMaker {
 
   /** The row of an exchange, its identities under the key of `hash`; valid until the next call. */
   ofExchange(read: Exchange, hash: KeyedHash): Row {
-    const row = this.#start(read.timestampMs, read.ja4);
-    if (read.clientIp !== undefined) this.#ip(read.address, hash);
-    this.#agent(read.userAgent, read.verifiedBot, hash);
-    const { url } = read;
-    if (read.pathFits) this.#path(url, url.pathHash(hash));
-    if (read.hostFits) this.#host(url.host, url.hostHash(hash));
-    const detected = read.detectionIds === undefined ? undefined : read.detectionIds.length > 0;
-    row.flags |=
-      HEURISTIC.bits(detected) |
-      this.#protocols.of(read.httpProtocol) |
-      this.#cacheStatuses.of(read.cacheStatus);
-    this.#shown(read.method, read.status, read.asn, read.rayId);
-    if (
-      read.ja4 !== undefined &&
-      read.ja4Signals !== undefined &&
-      readSignals(read.ja4Signals, this.#signals)
-    )
-      this.#withSignals();
+    const row = this.#row;
+    const { url, ja4, status, asn, detectionIds, ja4Signals } = read;
+    let flags = protocolBits(read.httpProtocol) | this.#cacheBits(read.cacheStatus);
+    if (detectionIds !== undefined) flags |= bits(HEURISTIC, detectionIds.length > 0);
+    if (status !== undefined) flags |= bits(ERROR, status >= 400);
+    flags |= this.#agent(read.userAgent, read.verifiedBot, hash);
+    if (read.clientIp !== undefined) flags |= HAS_IP;
+    if (read.pathFits) flags |= HAS_PATH;
+    if (read.hostFits) flags |= HAS_HOST;
+    if (asn !== undefined) flags |= HAS_ASN;
+    const signalled =
+      ja4 !== undefined && ja4Signals !== undefined && readSignals(ja4Signals, this.#signals);
+    if (signalled) flags |= HAS_SIGNALS;
+    row.timestampMs = read.timestampMs;
+    row.ja4 = ja4 ?? "";
+    row.flags = flags;
+    row.ipHash = read.clientIp === undefined ? 0 : read.address.hash(hash);
+    row.pathHash = read.pathFits ? url.pathHash(hash) : 0;
+    row.hostHash = read.hostFits ? url.hostHash(hash) : 0;
+    row.asnNumber = asn ?? 0;
+    row.signals = signalled ? this.#signals : undefined;
+    row.pathSource = read.pathFits ? url : undefined;
+    row.host = read.hostFits ? url.host : undefined;
+    row.method = read.method;
+    row.status = status;
+    row.asn = asn;
+    row.rayId = read.rayId;
     return row;
   }
 
   /** The row of an observation, valid until the next call; a string (what is wrong) when its address is none. */
   ofObservation(observation: Observation, hash: KeyedHash): Row | string {
-    const { clientIp, path, host, signals } = observation;
-    const row = this.#start(observation.timestampMs, observation.ja4);
-    if (clientIp !== undefined) {
-      if (!this.#address.parse(clientIp)) return "client_ip is not an IPv4 or IPv6 address";
-      this.#ip(this.#address, hash);
-    }
-    this.#agent(observation.userAgent, observation.verifiedBot, hash);
-    if (path !== undefined) this.#path(path, hash.text(path));
-    if (host !== undefined) this.#host(host, hash.text(host));
-    row.flags |=
-      HEURISTIC.bits(observation.heuristic) | H2H3.bits(observation.h2h3) | CACHE.bits(observation.cache);
-    this.#shown(observation.method, observation.status, observation.asn, observation.rayId);
+    const { clientIp, path, host, ja4, status, asn, signals } = observation;
+    const row = this.#row;
+    if (clientIp !== undefined && !this.#address.parse(clientIp))
+      return "client_ip is not an IPv4 or IPv6 address";
+    let flags =
+      bits(HEURISTIC, observation.heuristic) | bits(H2H3, observation.h2h3) | bits(CACHE, observation.cache);
+    if (status !== undefined) flags |= bits(ERROR, status >= 400);
+    flags |= this.#agent(observation.userAgent, observation.verifiedBot, hash);
+    if (clientIp !== undefined) flags |= HAS_IP;
+    if (path !== undefined) flags |= HAS_PATH;
+    if (host !== undefined) flags |= HAS_HOST;
+    if (asn !== undefined) flags |= HAS_ASN;
     // Signals belong to a fingerprint; without one there is nothing that they could describe.
-    if (observation.ja4 !== undefined && signals !== undefined) {
+    const signalled = ja4 !== undefined && signals !== undefined;
+    if (signalled) {
+      flags |= HAS_SIGNALS;
       for (let i = 0; i < GLOBAL_SIGNALS.length; i++)
         this.#signals[i] = signals[GLOBAL_SIGNALS[i]!] ?? Number.NaN;
-      this.#withSignals();
     }
-    return row;
-  }
-
-  #start(timestampMs: number, ja4: string | undefined): ReusedRow {
-    const row = this.#row;
-    row.timestampMs = timestampMs;
+    row.timestampMs = observation.timestampMs;
     row.ja4 = ja4 ?? "";
-    row.flags = 0;
-    row.ipHash = 0;
-    row.uaHash = 0;
-    row.pathHash = 0;
-    row.hostHash = 0;
-    row.asnNumber = 0;
-    row.signals = undefined;
-    row.host = undefined;
-    row.pathSource = undefined;
-    return row;
-  }
-
-  #ip(address: AddressParser, hash: KeyedHash): void {
-    this.#row.flags |= HAS_IP;
-    this.#row.ipHash = address.hash(hash);
-  }
-
-  /** What Cloudflare verified counts more than what the agent says of itself. */
-  #agent(userAgent: string | undefined, verifiedBot: boolean | undefined, hash: KeyedHash): void {
-    const row = this.#row;
-    if (userAgent === undefined) {
-      row.flags |= BOT.bits(verifiedBot);
-      return;
-    }
-    const agent = this.#agents.classify(userAgent, hash);
-    row.flags |= HAS_UA | BROWSER.bits(agent.browser) | BOT.bits(verifiedBot ?? agent.bot);
-    row.uaHash = agent.hash;
-  }
-
-  #path(source: string | UrlReader, hash: number): void {
-    const row = this.#row;
-    row.flags |= HAS_PATH;
-    row.pathSource = source;
-    row.pathHash = hash;
-  }
-
-  #host(host: string, hash: number): void {
-    const row = this.#row;
-    row.flags |= HAS_HOST;
+    row.flags = flags;
+    row.ipHash = clientIp === undefined ? 0 : this.#address.hash(hash);
+    row.pathHash = path === undefined ? 0 : hash.text(path);
+    row.hostHash = host === undefined ? 0 : hash.text(host);
+    row.asnNumber = asn ?? 0;
+    row.signals = signalled ? this.#signals : undefined;
+    row.pathSource = path;
     row.host = host;
-    row.hostHash = hash;
-  }
-
-  #shown(
-    method: string | undefined,
-    status: number | undefined,
-    asn: number | undefined,
-    rayId: string | undefined,
-  ): void {
-    const row = this.#row;
-    row.method = method;
+    row.method = observation.method;
     row.status = status;
     row.asn = asn;
-    row.rayId = rayId;
-    if (status !== undefined) row.flags |= ERROR.bits(status >= 400);
-    if (asn === undefined) return;
-    row.flags |= HAS_ASN;
-    row.asnNumber = asn;
+    row.rayId = observation.rayId;
+    return row;
   }
 
-  #withSignals(): void {
-    this.#row.flags |= HAS_SIGNALS;
-    this.#row.signals = this.#signals;
+  /** Flag bits of an agent, whose hash goes to the row. What Cloudflare verified counts more than what it says of itself. */
+  #agent(userAgent: string | undefined, verifiedBot: boolean | undefined, hash: KeyedHash): number {
+    if (userAgent === undefined) {
+      this.#row.uaHash = 0;
+      return bits(BOT, verifiedBot);
+    }
+    const agent = this.#agents.classify(userAgent, hash);
+    this.#row.uaHash = agent.hash;
+    return HAS_UA | bits(BROWSER, agent.browser) | bits(BOT, verifiedBot ?? agent.bot);
+  }
+
+  #cacheBits(status: string | undefined): number {
+    if (status === undefined) return 0;
+    const known = this.#cacheStatuses.get(status);
+    if (known !== undefined) return known;
+    const found = bits(CACHE, isCacheable(status));
+    this.#cacheStatuses.set(status, found);
+    return found;
   }
 }

@@ -13,15 +13,14 @@ interface Told {
 export class SignalsNews {
   /** By site, then fingerprint. */
   readonly #told = new Map<string, Map<string, Told>>();
+  /** The site that was asked for last: mostly there is no other. */
+  #site = "";
+  #ofSite = new Map<string, Told>();
   #size = 0;
 
   /** Whether the signals should travel; if so they count as told. */
   tell(site: string, ja4: string, values: Float64Array, nowMs: number): boolean {
-    let ofSite = this.#told.get(site);
-    if (ofSite === undefined) {
-      ofSite = new Map();
-      this.#told.set(site, ofSite);
-    }
+    const ofSite = site === this.#site ? this.#ofSite : this.#turnTo(site);
     const told = ofSite.get(ja4);
     if (told === undefined) {
       // Clients make fingerprints up: past the bound all is told once more, instead of remembering who came last.
@@ -36,8 +35,20 @@ export class SignalsNews {
     return true;
   }
 
+  #turnTo(site: string): Map<string, Told> {
+    let ofSite = this.#told.get(site);
+    if (ofSite === undefined) {
+      ofSite = new Map();
+      this.#told.set(site, ofSite);
+    }
+    this.#site = site;
+    this.#ofSite = ofSite;
+    return ofSite;
+  }
+
   #startAnew(site: string, ja4: string, values: Float64Array, nowMs: number): boolean {
     this.#told.clear();
+    this.#site = "";
     this.#size = 0;
     return this.tell(site, ja4, values, nowMs);
   }
@@ -46,7 +57,7 @@ export class SignalsNews {
 function sameValues(a: Float64Array, b: Float64Array): boolean {
   for (let i = 0; i < a.length; i++) {
     // NaN stands for absent, and is no change from itself.
-    if (a[i] !== b[i] && !(Number.isNaN(a[i]) && Number.isNaN(b[i]))) return false;
+    if (!Object.is(a[i], b[i])) return false;
   }
   return true;
 }

@@ -172,11 +172,11 @@ export class SamplePicks {
 
   reset(): void {
     this.#rows.fill(0, 0, this.#fps);
+    // Or the texts of the last frame live as long as the builder. The lists keep their room.
+    for (const texts of [this.#paths, this.#hosts, this.#methods, this.#rays]) texts.fill("", 0, this.#count);
     this.#fps = 0;
     this.#count = 0;
     this.#bytes = 0;
-    // Or the texts of the last frame live as long as the builder.
-    for (const texts of [this.#paths, this.#hosts, this.#methods, this.#rays]) texts.length = 0;
   }
 
   #put(place: number, priority: number, row: Row): void {
