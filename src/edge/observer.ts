@@ -64,14 +64,17 @@ export function observeExchange(
 ): Promise<void> | undefined {
   const hash = deps.objects.knownHash();
   if (hash === undefined) {
-    return holdLater(site, deps, (key) => holdExchange(site, request, response, nowMs, options, key, deps));
+    return holdLater(site, deps, (key, heldMs) =>
+      holdExchange(site, request, response, nowMs, heldMs, options, key, deps),
+    );
   }
+  const heldMs = deps.now();
   try {
-    holdExchange(site, request, response, nowMs, options, hash, deps);
+    holdExchange(site, request, response, nowMs, heldMs, options, hash, deps);
   } catch (error) {
     deps.log({ event: "observe_failed", site, error: errorClass(error) });
   }
-  return dutyOf(site, deps);
+  return dutyOf(site, heldMs, deps);
 }
 
 /** The same of one observation that another Worker made. */
@@ -82,13 +85,15 @@ export function observe(
   deps: ObserverDeps,
 ): Promise<void> | undefined {
   const hash = deps.objects.knownHash();
-  if (hash === undefined) return holdLater(site, deps, (key) => holdRecord(site, record, source, key, deps));
+  if (hash === undefined)
+    return holdLater(site, deps, (key, nowMs) => holdRecord(site, record, source, nowMs, key, deps));
+  const nowMs = deps.now();
   try {
-    holdRecord(site, record, source, hash, deps);
+    holdRecord(site, record, source, nowMs, hash, deps);
   } catch (error) {
     deps.log({ event: "observe_failed", site, error: errorClass(error) });
   }
-  return dutyOf(site, deps);
+  return dutyOf(site, nowMs, deps);
 }
 
 function holdExchange(
@@ -96,12 +101,12 @@ function holdExchange(
   request: SeenRequest,
   response: SeenResponse,
   nowMs: number,
+  heldMs: number,
   options: FingerprintOptions,
   hash: KeyedHash,
-  { batch, exchange, rows, now }: ObserverDeps,
+  { batch, exchange, rows }: ObserverDeps,
 ): void {
   exchange.read(request, response, nowMs, options);
-  const heldMs = now();
   // Whoever answers after an hour is as late as a record of that age.
   if (nowMs < heldMs - PAST_MAX_MS) batch.lose(site, 1);
   else batch.add(site, "edge", rows.ofExchange(exchange, hash), exchange.dropped, heldMs);
@@ -111,17 +116,22 @@ function holdRecord(
   site: string,
   record: ObservationRecord,
   source: Source,
+  nowMs: number,
   hash: KeyedHash,
-  { batch, rows, now }: ObserverDeps,
+  { batch, rows }: ObserverDeps,
 ): void {
-  const nowMs = now();
   const observation = parseObservation(record, nowMs);
   const row = "expired" in observation ? undefined : rows.ofObservation(observation, hash);
   if (row === undefined || typeof row === "string") batch.lose(site, 1);
   else batch.add(site, source, row, 0, nowMs);
 }
 
-async function holdLater(site: string, deps: ObserverDeps, hold: (hash: KeyedHash) => void): Promise<void> {
+/** `hold` is given the hash and the time, ms, once the hash is there. */
+async function holdLater(
+  site: string,
+  deps: ObserverDeps,
+  hold: (hash: KeyedHash, nowMs: number) => void,
+): Promise<void> {
   const { batch, objects, log } = deps;
   let hash: KeyedHash;
   try {
@@ -133,17 +143,18 @@ async function holdLater(site: string, deps: ObserverDeps, hold: (hash: KeyedHas
     if (!(error instanceof GateClosed)) log({ event: "observe_failed", site, error: errorClass(error) });
     return;
   }
+  const nowMs = deps.now();
   try {
-    hold(hash);
+    hold(hash, nowMs);
   } catch (error) {
     log({ event: "observe_failed", site, error: errorClass(error) });
   }
-  await dutyOf(site, deps);
+  await dutyOf(site, nowMs, deps);
 }
 
-/** This request's share of the sending; `undefined` = none. */
-function dutyOf(site: string, deps: ObserverDeps): Promise<void> | undefined {
-  const duty = deps.batch.duty(deps.now());
+/** This request's share of the sending at `nowMs`; `undefined` = none. */
+function dutyOf(site: string, nowMs: number, deps: ObserverDeps): Promise<void> | undefined {
+  const duty = deps.batch.duty(nowMs);
   return isNothing(duty) ? undefined : doDuty(site, duty, deps);
 }
 

@@ -95,8 +95,7 @@ export class RowMaker {
     if (read.pathFits) flags |= HAS_PATH;
     if (read.hostFits) flags |= HAS_HOST;
     if (asn !== undefined) flags |= HAS_ASN;
-    const signalled =
-      ja4 !== undefined && ja4Signals !== undefined && readSignals(ja4Signals, this.#signals);
+    const signalled = ja4 !== undefined && ja4Signals !== undefined && readSignals(ja4Signals, this.#signals);
     if (signalled) flags |= HAS_SIGNALS;
     row.timestampMs = read.timestampMs;
     row.ja4 = ja4 ?? "";

@@ -50,6 +50,8 @@ export class SamplePicks {
   /** Rows of each fingerprint; of them FRAME_SAMPLES_MAX at most are held, in as many places. */
   #rows = new Uint32Array(FIRST_FINGERPRINTS);
   #places = new Uint16Array(FIRST_FINGERPRINTS * FRAME_SAMPLES_MAX);
+  /** The lowest priority of each. */
+  #lowest = new Uint32Array(FIRST_FINGERPRINTS);
   /** Once all of its places are taken: the highest priority that is held, and which of them has it. */
   #highest = new Uint32Array(FIRST_FINGERPRINTS);
   #leaving = new Uint8Array(FIRST_FINGERPRINTS);
@@ -79,6 +81,7 @@ export class SamplePicks {
     this.#rows[fp] = rows + 1;
     // The identities are keyed hashes: nobody outside can aim at being a sample, or at not being one.
     const priority = mix(Math.imul(rows, 0x9e3779b1) ^ row.timestampMs ^ row.ipHash ^ row.pathHash);
+    if (rows === 0 || priority < this.#lowest[fp]!) this.#lowest[fp] = priority;
     const first = fp * FRAME_SAMPLES_MAX;
     if (rows < FRAME_SAMPLES_MAX) {
       const place = this.#count++;
@@ -136,11 +139,7 @@ export class SamplePicks {
   #samplesOf(fp: number): number {
     const rows = this.#rows[fp]!;
     if (!this.#isDrawn(fp)) return samplesFor(rows);
-    const below = DRAWN_BELOW[rows]!;
-    for (let i = 0; i < Math.min(rows, FRAME_SAMPLES_MAX); i++) {
-      if (this.#priority[this.#places[fp * FRAME_SAMPLES_MAX + i]!]! < below) return 1;
-    }
-    return 0;
+    return rows > 0 && this.#lowest[fp]! < DRAWN_BELOW[rows]! ? 1 : 0;
   }
 
   /** Gives the samples of a fingerprint to `into`, which has none of its fingerprint `intoFp` yet. */
@@ -166,6 +165,7 @@ export class SamplePicks {
       into.#places[intoFp * FRAME_SAMPLES_MAX + i] = to;
     }
     into.#rows[intoFp] = rows;
+    into.#lowest[intoFp] = this.#lowest[fp]!;
     into.#highest[intoFp] = this.#highest[fp]!;
     into.#leaving[intoFp] = this.#leaving[fp]!;
   }
@@ -235,6 +235,7 @@ export class SamplePicks {
   #makeRoomForFingerprint(fp: number): void {
     this.#fps = fp + 1;
     this.#rows = grown(this.#rows, this.#fps);
+    this.#lowest = grown(this.#lowest, this.#fps);
     this.#highest = grown(this.#highest, this.#fps);
     this.#leaving = grown(this.#leaving, this.#fps);
     this.#places = grown(this.#places, this.#fps * FRAME_SAMPLES_MAX);

@@ -117,10 +117,29 @@ describe("samples of a frame", () => {
         { path: "\ufffd", host: `${"a".repeat(127)}\ufffd`, method: "\ufffdG", ray: "r".repeat(64) },
       ]);
     }
+    // Two halves of different texts are no character.
+    const halves = frameOf([row({ path: "/\ud83d", host: "\ude00" })]);
+    expect(samplesOf(halves)).toMatchObject([{ path: "/\ufffd", host: "\ufffd" }]);
   });
 });
 
 describe("builder", () => {
+  it("FRAME-3: what it remembers of frames before does not show, with more fingerprints than it keeps neither", () => {
+    const used = new FrameBuilder();
+    for (const [count, offset] of [
+      [300, 0],
+      [300, 200],
+      [FRAME_ROWS_MAX, 100],
+      [300, 50],
+    ] as const) {
+      const rows = many(count, (i) => ({ ja4: `x${(offset + (i % 3_000)).toString(16).padStart(24, "0")}` }));
+      used.reset();
+      for (const each of rows) used.add(each);
+      const frame = used.build(new Uint8Array(16).fill(9), "edge", { ...NO_COUNTERS, lost_at_edge: 3 });
+      expect(encodeFrame(frame)).toEqual(encodeFrame(frameOf(rows)));
+    }
+  });
+
   it("FRAME-3: the same rows make the same bytes, which repeats rely on", () => {
     const rows = many(200, (i) => ({ ja4: i % 3 === 0 ? PSEUDO : CHROME }));
     const bytes = encodeFrame(frameOf(rows));
