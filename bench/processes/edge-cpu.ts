@@ -17,6 +17,7 @@ import { EDGE_FULL_ROWS, EDGE_MAX_INFLIGHT, EDGE_MAX_ROWS, EDGE_SEND_TIMEOUT_MS 
 import { Batch } from "../../src/edge/batch.ts";
 import { Exchange, type SeenRequest, type SeenResponse } from "../../src/edge/exchange.ts";
 import { facts } from "../../src/edge/facts.ts";
+import type { FingerprintOptions } from "../../src/edge/fingerprint.ts";
 import { framesOf } from "../../src/edge/frames.ts";
 import { RowMaker } from "../../src/edge/row.ts";
 import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
@@ -48,6 +49,8 @@ interface Observer {
 }
 
 const SITE = "shop";
+/** As with the settings of an isolate: one object for all requests. */
+const OPTIONS: FingerprintOptions = {};
 const VISITS = 8_192;
 /** Requests that are timed at once: enough for the clock, few enough for the processor's cache. */
 const CHUNK = 20;
@@ -74,7 +77,7 @@ function observer(shards: number): Observer {
   return {
     take: (request, response) => {
       const nowMs = Date.now();
-      exchange.read(request, response, nowMs, {});
+      exchange.read(request, response, nowMs, OPTIONS);
       batch.add(SITE, "edge", rows.ofExchange(exchange, hash), exchange.dropped, nowMs);
       batch.duty(nowMs);
     },

@@ -55,10 +55,14 @@ export function readFrameV2(fields: Fields): Frame {
   };
 }
 
+/** Where columns are put in order before they are packed, which copies them: at most the 0.6 MB of the longest frame. */
+let block = new ArrayBuffer(0);
+
 /** Bytes of a frame in this version. */
 export function writeFrameV2(frame: Frame): Uint8Array {
   const { rows, fps, signals, identities } = frame;
-  const block = new ArrayBuffer(rows * ROW_BYTES + fps * KEY_BYTES + signals.fp.length * SIGNALS_BYTES);
+  const length = rows * ROW_BYTES + fps * KEY_BYTES + signals.fp.length * SIGNALS_BYTES;
+  if (length > block.byteLength) block = new ArrayBuffer(length);
   const columns = columnsOf(block, rows, fps, signals.fp.length);
   columns.signals.seenAtMs.set(signals.seenAtMs);
   columns.signals.values.set(signals.values);
@@ -78,7 +82,7 @@ export function writeFrameV2(frame: Frame): Uint8Array {
     source: frame.source,
     base: frame.baseMs,
     n: [rows, fps, signals.fp.length],
-    cols: new Uint8Array(block),
+    cols: new Uint8Array(block, 0, length),
     samples: frame.samples,
     counters: COUNTERS.map((name) => frame.counters[name]),
   });
