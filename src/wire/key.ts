@@ -110,8 +110,11 @@ function hexWord(text: string, at: number): number {
   return value;
 }
 
+/** Two hex digits of every byte: a tick writes the keys of many fingerprints out. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 function hex8(word: number): string {
-  return word.toString(16).padStart(8, "0");
+  return HEX[word >>> 24]! + HEX[(word >>> 16) & 255]! + HEX[(word >>> 8) & 255]! + HEX[word & 255]!;
 }
 
 function twoDigits(value: number): string {
