@@ -17,7 +17,6 @@ export function isPseudo(ja4: string): boolean {
 
 /** Compiles a glob to a test. `*` matches any run of characters; everything else itself. */
 export function globTest(glob: string): (ja4: string) => boolean {
-  if (glob === "*") return () => true;
   if (!glob.includes("*")) return (ja4) => ja4 === glob;
   const parts = glob.split("*");
   const head = parts[0]!;
@@ -25,13 +24,14 @@ export function globTest(glob: string): (ja4: string) => boolean {
   const middle = parts.slice(1, -1);
   // By hand instead of a regular expression: a user's glob must not be able to backtrack.
   return (ja4) => {
-    if (ja4.length < head.length + tail.length || !ja4.startsWith(head) || !ja4.endsWith(tail)) return false;
+    if (!ja4.startsWith(head) || !ja4.endsWith(tail)) return false;
     let at = head.length;
     for (const part of middle) {
       const found = ja4.indexOf(part, at);
       if (found < 0) return false;
       at = found + part.length;
     }
+    // Head, middle and tail share no character.
     return at <= ja4.length - tail.length;
   };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Distincts } from "../../src/sketch/distincts.ts";
 import { SetFormatError } from "../../src/sketch/distincts-codec.ts";
 import { mixed, randomHashes } from "../support/hashes.ts";
+import { FEW_RUNS, runs } from "../support/runs.ts";
 
 /** A sight of an identity in a slot. */
 type Sight = readonly [hash: number, slot: number];
@@ -26,7 +27,7 @@ const many = fc
     return [...Array.from({ length: size }, (): Sight => [next(), START + (next() % HOUR_SLOTS)]), ...rest];
   });
 const any = fc.oneof(few, many);
-const slow = { numRuns: 40 };
+const slow = { numRuns: runs(40) };
 
 function built(sets: Distincts, sights: readonly Sight[]): number {
   let set = 0;
@@ -237,7 +238,7 @@ describe("memory", () => {
       [1_000_000, 15 * 1_024],
       [10_000_000, 18 * 1_024],
     ]);
-    for (let n = 0; n <= 10_000_000; n++) {
+    for (let n = 0; n <= (FEW_RUNS ? 1_000 : 10_000_000); n++) {
       const limit = limits.get(n);
       if (limit !== undefined) expect(sets.bytesOf(set)).toBeLessThanOrEqual(limit);
       set = sets.add(set, next(), START);

@@ -6,6 +6,7 @@ import { familyName, PARTS } from "../../src/window/families.ts";
 import { REQS } from "../../src/window/tally.ts";
 import { windowFrom } from "../../src/window/time.ts";
 import { Window } from "../../src/window/window.ts";
+import { FEW_RUNS, runs } from "../support/runs.ts";
 import { frameOf, ja4Of, type Observed } from "../support/window-frames.ts";
 
 const START = Date.parse("2026-11-23T12:00:00Z");
@@ -69,7 +70,7 @@ describe("capacity", () => {
         expect(overflow).toBeLessThanOrEqual(all.length);
         expect(window.isEmpty).toBe(all.every(({ at }) => at <= windowFrom("1h", now + HOUR)));
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -98,7 +99,7 @@ describe("capacity", () => {
           expect(rows).toEqual([...rows].sort((x, y) => y.reqs - x.reqs || x.family - y.family));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -132,7 +133,7 @@ describe("capacity", () => {
     expect(window.takeDropped().overflow).toBe(4);
   });
 
-  it("CAP-5: a busy fingerprint outlives a flood of ones that never come again", () => {
+  it.skipIf(FEW_RUNS)("CAP-5: a busy fingerprint outlives a flood of ones that never come again", () => {
     const window = new Window(SEED, { fingerprints: 256, rows: 2_048, tracked: 64 });
     let fresh = 1_000_000;
     for (let minute = 0; minute < 30; minute++) {
@@ -155,40 +156,43 @@ describe("capacity", () => {
     );
   });
 
-  it("CAP-6: sets and series stay within their bytes: distinct counts get coarser first, then the least active leave", () => {
-    const limit = 150_000;
-    const window = new Window(SEED, { arenaBytes: limit });
-    let value = 0;
-    // Hashes as an edge would make them: 32 bits without a pattern (Murmur3's finaliser).
-    const hash = () => {
-      let h = ++value;
-      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-      return (h ^ (h >>> 16)) >>> 0;
-    };
-    for (let round = 0; round < 40; round++) {
-      const now = START + round * 20_000;
-      const batch = Array.from({ length: 3_000 }, (_, i): Observed => {
-        return { at: now - (i % 5_000), ja4: ja4Of(i % 60), ip: hash(), path: hash() & 0xffffff };
-      });
-      window.apply(frameOf(batch), now);
-    }
-    const { tracked, evicted, folded } = window.pressure();
-    expect(folded).toBeGreaterThan(0);
-    expect(evicted).toBeGreaterThan(0);
-    expect(tracked).toBeGreaterThan(3);
-    const { series, sets } = window.memory();
-    expect(series! + sets!).toBeLessThan(2 * limit);
-    const { all, overflow, withoutJa4 } = window.total("1h");
-    let apart = 0;
-    for (const id of window.fingerprints.ids()) apart += window.reqs(id, "1h");
-    expect(apart + overflow + withoutJa4).toBe(all[REQS]);
-    // What is held is still counted, if more coarsely: about 2,000 addresses each.
-    for (const id of window.fingerprints.ids()) {
-      const reqs = window.reqs(id, "1h");
-      if (reqs < 1_000) continue;
-      expect(window.distinct(id, 0, "1h")! / reqs).toBeGreaterThan(0.8);
-      expect(window.distinct(id, 0, "1h")! / reqs).toBeLessThan(1.2);
-    }
-  });
+  it.skipIf(FEW_RUNS)(
+    "CAP-6: sets and series stay within their bytes: distinct counts get coarser first, then the least active leave",
+    () => {
+      const limit = 150_000;
+      const window = new Window(SEED, { arenaBytes: limit });
+      let value = 0;
+      // Hashes as an edge would make them: 32 bits without a pattern (Murmur3's finaliser).
+      const hash = () => {
+        let h = ++value;
+        h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+        h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+        return (h ^ (h >>> 16)) >>> 0;
+      };
+      for (let round = 0; round < 40; round++) {
+        const now = START + round * 20_000;
+        const batch = Array.from({ length: 3_000 }, (_, i): Observed => {
+          return { at: now - (i % 5_000), ja4: ja4Of(i % 60), ip: hash(), path: hash() & 0xffffff };
+        });
+        window.apply(frameOf(batch), now);
+      }
+      const { tracked, evicted, folded } = window.pressure();
+      expect(folded).toBeGreaterThan(0);
+      expect(evicted).toBeGreaterThan(0);
+      expect(tracked).toBeGreaterThan(3);
+      const { series, sets } = window.memory();
+      expect(series! + sets!).toBeLessThan(2 * limit);
+      const { all, overflow, withoutJa4 } = window.total("1h");
+      let apart = 0;
+      for (const id of window.fingerprints.ids()) apart += window.reqs(id, "1h");
+      expect(apart + overflow + withoutJa4).toBe(all[REQS]);
+      // What is held is still counted, if more coarsely: about 2,000 addresses each.
+      for (const id of window.fingerprints.ids()) {
+        const reqs = window.reqs(id, "1h");
+        if (reqs < 1_000) continue;
+        expect(window.distinct(id, 0, "1h")! / reqs).toBeGreaterThan(0.8);
+        expect(window.distinct(id, 0, "1h")! / reqs).toBeLessThan(1.2);
+      }
+    },
+  );
 });

@@ -23,6 +23,7 @@ import {
 } from "../../src/window/tally.ts";
 import { FLAGS_MASK } from "../../src/wire/flags.ts";
 import { GLOBAL_SIGNALS } from "../../src/wire/signal-names.ts";
+import { runs } from "../support/runs.ts";
 
 const SHOWS = SHOWS_NEW_UA | SHOWS_NEW_PATH | SHOWS_NEW_IP;
 const flagWord = fc.nat({ max: 0x3fffff }).map((word) => word & (FLAGS_MASK | SHOWS));
@@ -54,7 +55,7 @@ describe("tally", () => {
       fc.property(word, word, (a, b) => {
         expect(overruns(joined(a), joined(b))).toBe(a.some((byte, i) => byte + b[i]! > 255));
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     );
   });
 

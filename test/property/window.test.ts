@@ -8,6 +8,7 @@ import { minuteOf, windowFrom } from "../../src/window/time.ts";
 import { Window } from "../../src/window/window.ts";
 import { factBits } from "../../src/wire/flags.ts";
 import { decodeFrame, encodeFrame, FRAME_ID_BYTES } from "../../src/wire/frame.ts";
+import { FEW_RUNS, runs } from "../support/runs.ts";
 import { frameOf, ja4Of, type Observed } from "../support/window-frames.ts";
 
 const START = Date.parse("2026-11-23T12:00:00Z");
@@ -142,7 +143,7 @@ describe("window", () => {
         }
         expect(window.takeDropped()).toEqual({ late, overflow: 0 });
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -157,7 +158,7 @@ describe("window", () => {
         two.apply(frameOf(arrived.slice(0, at)), START);
         expect(numbersOf(two)).toEqual(numbersOf(one));
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -180,7 +181,7 @@ describe("window", () => {
           expect(numbers(minutes * 60_000)).toEqual(numbers(0));
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -202,7 +203,7 @@ describe("window", () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -289,7 +290,7 @@ describe("window", () => {
     const window = new Window(SEED);
     let now = START;
     const all: Arrived[] = [];
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < (FEW_RUNS ? 110 : 400); i++) {
       // From a second to three quarters of an hour; every fiftieth longer than an hour, after which it is new.
       now += i % 50 === 49 ? 2 * HOUR : 1_000 + ((i * 7_919) % 2_700) * 1_000;
       const batch = Array.from({ length: 1 + (i % 5) }, (_, k): Arrived => {

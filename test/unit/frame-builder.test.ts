@@ -12,6 +12,7 @@ import { decodeFrame, encodeFrame, type Frame } from "../../src/wire/frame.ts";
 import { FrameBuilder, NO_COUNTERS, type Row } from "../../src/wire/frame-builder.ts";
 import { decodeSamples } from "../../src/wire/samples.ts";
 import { BASE, bareRow, CHROME, frameOf, PSEUDO, row, signals } from "../support/frames.ts";
+import { FEW_RUNS, runs } from "../support/runs.ts";
 
 const samplesOf = (frame: Frame) => decodeSamples(frame.samples, frame.fps);
 const ID = new Uint8Array(16);
@@ -39,11 +40,11 @@ describe("samples of a frame", () => {
         }
         expect(samples.every(({ fp }) => fp < (mine === 0 ? 1 : 2))).toBe(true);
       }),
-      { seed: 7, numRuns: 100 },
+      { seed: 7, numRuns: runs(100) },
     );
   });
 
-  it("FRAME-9: take every row of a fingerprint equally often", () => {
+  it.skipIf(FEW_RUNS)("FRAME-9: take every row of a fingerprint equally often", () => {
     // 200 frames of 64 fingerprints with 40 rows each: 5 of each 40 are samples.
     const places = new Uint32Array(40);
     for (let frame = 0; frame < 200; frame++) {

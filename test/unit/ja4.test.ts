@@ -47,6 +47,17 @@ describe("globs", () => {
     ["aab*ab", "aab", false],
     ["a*a", "a", false],
     ["**", "", true],
+    ["*", "", true],
+    ["a*b*c", "a-b-c", true],
+    ["a*b*c", "a-c", false],
+    ["a*b*c", "ab", false],
+    // What is in the middle comes in turn, and none of it twice.
+    ["*b*a*", "a-b", false],
+    ["*b*b*", "a-b", false],
+    ["*ab*ab*", "abab", true],
+    ["*aa*aa*", "aaa", false],
+    ["a*ba*a", "aba", false],
+    ["*a*", "b", false],
   ])("GLOB-1: %s on %s is %s", (glob, text, expected) => {
     expect(globTest(glob)(text)).toBe(expected);
   });

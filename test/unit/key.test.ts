@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isJa4 } from "../../src/wire/ja4.ts";
 import { isKey, KEY_WORDS, packKey, unpackKey } from "../../src/wire/key.ts";
+import { runs } from "../support/runs.ts";
 
 const hex = (digits: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });
@@ -40,7 +41,7 @@ describe("key", () => {
         expect(same).toBe(one === other);
         expect(words[2 * KEY_WORDS]).toBe(0);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 
@@ -69,7 +70,7 @@ describe("key", () => {
           expect([...again]).toEqual([...words]);
         },
       ),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 });
