@@ -225,7 +225,6 @@ export class Intake {
   /** Makes distinct counts coarser while there are any to be, the least active's first; after that the least active leave. */
   #keepWithinBytes(): void {
     if (this.#store.usedBytes <= this.#limits.arenaBytes) return;
-    this.#store.tracked.settle();
     let canFold = true;
     while (this.#store.usedBytes > this.#limits.arenaBytes) {
       if (canFold) canFold = this.#overflow.foldOne();

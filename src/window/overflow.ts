@@ -107,7 +107,9 @@ export class Overflow {
    * whole round finds none.
    */
   #leastActive(isCandidate: (id: number) => boolean): number {
-    const { fingerprints } = this.#store;
+    const { fingerprints, tracked } = this.#store;
+    // Whoever came in the newest slots only would look idle otherwise.
+    tracked.settle();
     let victim = -1;
     let fewest = Number.POSITIVE_INFINITY;
     let seenMs = 0;
@@ -127,7 +129,7 @@ export class Overflow {
     return victim;
   }
 
-  /** Moves all that a fingerprint had in here. */
+  /** Moves all that a fingerprint had in here. Inboxes must be settled, as `leastActive` leaves them. */
   evict(id: number): void {
     const { fingerprints, rows } = this.#store;
     this.evicted++;
@@ -178,7 +180,6 @@ export class Overflow {
 
   #absorb(id: number, hash: number): void {
     const { fingerprints, sets, tracked } = this.#store;
-    tracked.settle();
     const from = fingerprints.link(id);
     const stamp = stampOf(slotOf(fingerprints.lastSeenMs(id)));
     const near = minuteOf(fingerprints.lastSeenMs(id));

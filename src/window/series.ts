@@ -146,12 +146,9 @@ export class SeriesStore {
     const header = words[series]!;
     const stride = strideOf(header);
     words.copyWithin(series + 1, series + 1 + old * stride, series + 1 + rows * stride);
-    words.fill(0, series + 1 + (rows - old) * stride, series + 1 + rows * stride);
     words[series] = header - old;
     const capacity = capacityOf(header);
-    return (rows - old) * 4 <= capacity && capacity > FIRST_CAPACITY
-      ? this.#resize(series, capacity >>> 1)
-      : series;
+    return (rows - old) * 4 <= capacity ? this.#resize(series, capacity >>> 1) : series;
   }
 
   rows(series: number): number {

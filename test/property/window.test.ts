@@ -207,7 +207,7 @@ describe("window", () => {
     );
   });
 
-  it("WIN-16: frames that come again, in other calls and another order, count once", () => {
+  it("WIN-21: frames that come again, in other calls and another order, count once", () => {
     const calls = fc.array(fc.array(fc.nat({ max: 11 }), { maxLength: 6 }), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(

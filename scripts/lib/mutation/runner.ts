@@ -34,7 +34,7 @@ export const TESTS = [
   "test/property/{arena,window-parts,distincts-error,ranks,distincts,window,window-capacity,door}.test.ts",
 ];
 /** Cases a property. They are always the same: a mutant that dies by luck says nothing about the tests. */
-const RUNS = 20;
+const RUNS = 40;
 const SEED = 20_261_123;
 
 const HARNESS = new URL("./harness.ts", import.meta.url).href;
