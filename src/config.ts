@@ -124,9 +124,9 @@ export const TRACKED_MAX = 16_384;
 export const ARENAS_MAX_BYTES = 12 * 1024 * 1024;
 /** Beyond capacity a fingerprint is let in when it is seen this often … */
 export const DOOR_SIGHTINGS = 3;
-/** … (sightings halve every so many minutes, and every so many of them: one a counter of the door) … */
+/** … (sightings halve every so many minutes, and every so many of them: two a counter of the door) … */
 export const DOOR_AGE_MINUTES = 10;
-export const DOOR_AGE_KNOCKS = 65_536;
+export const DOOR_AGE_KNOCKS = 131_072;
 /** … in place of the least active of so many. */
 export const VICTIM_SAMPLE = 64;
 /** Families a part that are counted one by one among the requests beyond capacity. */
