@@ -115,6 +115,12 @@ export class Tracked {
     page[at + HOUR + column]! += count;
   }
 
+  /** Whether nothing waits in an inbox. */
+  get isSettled(): boolean {
+    for (let box = 0; box < INBOXES; box++) if (this.#touchedCount[box] !== 0) return false;
+    return true;
+  }
+
   /** Carries all inboxes over; every reading begins with it. */
   settle(): void {
     for (let box = 0; box < INBOXES; box++) if (this.#touchedCount[box] !== 0) this.#settleBox(box);
