@@ -39,6 +39,16 @@ const SEED = 20_261_123;
 
 const HARNESS = new URL("./harness.ts", import.meta.url).href;
 
+/** Which tests to run. */
+interface Choice {
+  /** Their ids; all of them where it is not known which come by a mutant: one in a constant of a module. */
+  wanted?: ReadonlySet<string>;
+  /** URL of the mutated module: files of tests that do not import it are left out. */
+  of?: string;
+  /** Stop at the first that fails. */
+  bail: boolean;
+}
+
 export class PureTestRunner implements TestRunner {
   static readonly inject = [] as const;
   readonly #root = pathToFileURL(`${process.cwd()}/`).href;
@@ -46,6 +56,8 @@ export class PureTestRunner implements TestRunner {
   readonly #sources = new Map<string, string>();
   /** Where the mutated code and Stryker meet. */
   readonly #shared: InstrumenterContext = {};
+  /** Module → what it imports. */
+  readonly #imports = new Map<string, Set<string>>();
   #generation = 0;
 
   capabilities() {
@@ -63,6 +75,7 @@ export class PureTestRunner implements TestRunner {
           return { url: HARNESS, shortCircuit: true };
         const found = next(specifier, context);
         if (!this.#isOurs(found.url)) return found;
+        this.#noteImport(context.parentURL, found.url);
         return { url: `${found.url}?${this.#generation}`, format: "module", shortCircuit: true };
       },
       load: (url, context, next) =>
@@ -73,7 +86,7 @@ export class PureTestRunner implements TestRunner {
   }
 
   async dryRun(): Promise<DryRunResult> {
-    const tests = await this.#run(undefined, false);
+    const tests = await this.#run({ bail: false });
     return { status: DryRunStatus.Complete, tests, mutantCoverage: this.#shared.mutantCoverage! };
   }
 
@@ -84,7 +97,11 @@ export class PureTestRunner implements TestRunner {
     else shared.hitLimit = options.hitLimit;
     shared.activeMutant = options.activeMutant.id;
     try {
-      const tests = await this.#run(options.testFilter && new Set(options.testFilter), !options.disableBail);
+      const { testFilter, sandboxFileName, disableBail } = options;
+      const tests = await this.#run({
+        ...(testFilter && { wanted: new Set(testFilter) }),
+        ...{ of: pathToFileURL(sandboxFileName).href, bail: !disableBail },
+      });
       const endless = determineHitLimitReached(shared.hitCount, options.hitLimit);
       return toMutantRunResult(endless ?? { status: DryRunStatus.Complete, tests });
     } finally {
@@ -92,13 +109,13 @@ export class PureTestRunner implements TestRunner {
     }
   }
 
-  /** Runs the tests that are asked for, up to the first that fails when `bail`. */
-  async #run(wanted: ReadonlySet<string> | undefined, bail: boolean): Promise<TestResult[]> {
+  async #run(choice: Choice): Promise<TestResult[]> {
+    const { wanted, bail } = choice;
     this.#generation++;
     const results: TestResult[] = [];
     for (const path of TESTS.flatMap((pattern) => globSync(pattern).sort())) {
       if (wanted !== undefined && ![...wanted].some((id) => id.startsWith(`${path}#`))) continue;
-      for (const result of await this.#runFile(path, wanted, bail)) {
+      for (const result of await this.#runFile(path, choice)) {
         results.push(result);
         if (bail && result.status === TestStatus.Failed) return results;
       }
@@ -106,16 +123,14 @@ export class PureTestRunner implements TestRunner {
     return results;
   }
 
-  async #runFile(
-    path: string,
-    wanted: ReadonlySet<string> | undefined,
-    bail: boolean,
-  ): Promise<TestResult[]> {
+  async #runFile(path: string, { wanted, of, bail }: Choice): Promise<TestResult[]> {
     const fileName = join(process.cwd(), path);
     const results: TestResult[] = [];
     try {
-      const url = `${pathToFileURL(fileName).href}`;
-      for (const { name, run } of await collect(() => import(url))) {
+      const url = pathToFileURL(fileName).href;
+      const tests = await collect(() => import(url));
+      if (of !== undefined && !this.#reaches(url, of)) return [];
+      for (const { name, run } of tests) {
         const id = `${path}#${name}`;
         if (wanted !== undefined && !wanted.has(id)) continue;
         const base = { id, name, fileName, timeSpentMs: 0 };
@@ -155,6 +170,20 @@ export class PureTestRunner implements TestRunner {
       timed.timeSpentMs = performance.now() - start;
       delete this.#shared.currentTestId;
     }
+  }
+
+  #noteImport(parent: string | undefined, module: string): void {
+    const from = parent?.split("?")[0] ?? "";
+    const imports = this.#imports.get(from) ?? new Set();
+    this.#imports.set(from, imports.add(module));
+  }
+
+  /** Whether a module imports another one, be it through others. */
+  #reaches(from: string, to: string, seen = new Set<string>()): boolean {
+    if (from === to) return true;
+    if (seen.has(from)) return false;
+    seen.add(from);
+    return [...(this.#imports.get(from) ?? [])].some((module) => this.#reaches(module, to, seen));
   }
 
   /** Whether a module is part of the sandbox, and so is loaded anew for every mutant. */
