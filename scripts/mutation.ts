@@ -1,7 +1,6 @@
 /**
  * `npm run mutation`: changes `src/sketch`, `src/window` and `src/wire` in thousands of small ways, and tells which changes
  * no test notices. With arguments (`src/wire/key.ts`, `src/wire`) only there. Exit code 1 below LEAST_SCORE.
- * Mutants whose code and tests are as in the last run keep their result (reports/mutation/).
  */
 import { globSync } from "node:fs";
 import { argv } from "node:process";
@@ -16,7 +15,6 @@ const LEAST_SCORE = 85;
 
 /** Mutates one file: every place that could be mutated slows the code down, so the others stay as they are. */
 async function mutate(file: string): Promise<MutantResult[]> {
-  const name = file.replaceAll("/", "-");
   const stryker = new Stryker({
     plugins: [fileURLToPath(new URL("./lib/mutation/runner.ts", import.meta.url))],
     testRunner: "pure",
@@ -25,8 +23,6 @@ async function mutate(file: string): Promise<MutantResult[]> {
     concurrency: 2,
     mutate: [file],
     coverageAnalysis: "perTest",
-    incremental: true,
-    incrementalFile: `reports/mutation/${name}.json`,
     tempDirName: "reports/mutation/sandbox",
     // Stryker would rewrite it with a compiler API that TypeScript 7 does not have.
     tsconfigFile: "none",
