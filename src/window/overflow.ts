@@ -137,8 +137,12 @@ export class Overflow {
     const hash = fingerprints.tag(id);
     if (fingerprints.isInFull(id)) this.#absorb(id, hash);
     else {
+      const held: { slot: number; flags: number }[] = [];
       for (let row = fingerprints.link(id); row !== 0; row = rows.next(row))
-        this.count(hash, this.#key, 0, rows.slot(row), rows.flags(row) & ~SHOWS_NEWBORN);
+        held.push({ slot: rows.slot(row), flags: rows.flags(row) & ~SHOWS_NEWBORN });
+      // The oldest first: it is with that one that the fingerprint was born.
+      held.sort((a, b) => a.slot - b.slot);
+      for (const { slot, flags } of held) this.count(hash, this.#key, 0, slot, flags);
     }
     this.#store.remove(id);
   }

@@ -114,6 +114,19 @@ describe("capacity", () => {
     expect(full.families("b")).toMatchObject([{ reqs: 4, fingerprints: 4, newborn: 3 }]);
   });
 
+  it("CAP-3: whoever leaves is no newborn of its family, unless it was one", () => {
+    const window = new Window(SEED, { fingerprints: 1 });
+    const one = (n: number, ago: number): Observed => ({ at: START - ago, ja4: ja4Of(n) });
+    window.apply(frameOf([one(1, 600_000), one(1, 300_000), one(1, 1_000)]), START);
+    window.apply(frameOf([one(2, 0), one(2, 0), one(2, 0)]), START);
+    expect(window.pressure().evicted).toBe(1);
+    // The one that came in its place is new, and was counted twice before it was let in.
+    expect(window.families("c").map(({ reqs, newborn }) => [reqs, newborn])).toEqual([
+      [3, 0],
+      [3, 2],
+    ]);
+  });
+
   it("CAP-4: whoever comes a third time is let in, and the least active leaves", () => {
     const window = new Window(SEED, { fingerprints: 2 });
     const of = (n: number, times: number) =>
