@@ -61,8 +61,8 @@ const CLASSES: readonly Class[] = [
 ];
 /** Share by which the process and the window may disagree. */
 const AGREEMENT = 0.1;
-/** A smoke run is so small that what the engine makes of hot code shows: bytes that do not count then. */
-const QUICK_NOISE_BYTES = 400_000;
+/** What a process's heap and buffers differ by from one collection to the next, whatever is held. */
+const NOISE_BYTES = 4 * 1024 * 1024;
 
 export const memory: Benchmark = {
   name: "memory",
@@ -101,7 +101,7 @@ function bytesEach(one: Class, { quick }: Context): Series {
     ],
     check: (samples) => [
       ...wrongNumbers(samples),
-      ...disagreements(samples, quick ? QUICK_NOISE_BYTES / fingerprints : 0),
+      ...disagreements(samples, NOISE_BYTES / fingerprints),
       ...(quick ? [] : overTarget(one, samples)),
     ],
   };
