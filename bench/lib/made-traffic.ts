@@ -2,12 +2,14 @@
  * Traffic without an edge for benchmarks inside one process: fingerprints and identities by number, and frames that are
  * filled in place, so that making them leaves nothing behind that would be measured.
  */
+
 import { FRAME_ROWS_MAX } from "../../src/config.ts";
 import type { Window } from "../../src/window/window.ts";
 import { factBits, HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA } from "../../src/wire/flags.ts";
 import { FRAME_ID_BYTES, type Frame, IDENTITIES } from "../../src/wire/frame.ts";
 import { NO_COUNTERS } from "../../src/wire/frame-builder.ts";
 import { KEY_WORDS, packKey, unpackKey } from "../../src/wire/key.ts";
+import { scatter } from "./random.ts";
 
 /** Whatever takes observations one by one, in the order of their times. */
 export interface Observer {
@@ -19,24 +21,6 @@ const ALL_IDENTITIES = HAS_IP | HAS_UA | HAS_PATH | HAS_HOST | HAS_ASN;
 /** Different values of parts a and b. */
 const HEADS = 253;
 const CIPHERS = 301;
-
-/** mulberry32: enough for traffic. */
-export function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Finaliser of MurmurHash3: another value for every input, and no order left in them. */
-function scatter(value: number): number {
-  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
-}
 
 /** Hash of the n-th value of one of a fingerprint's identities: nearly none is shared. */
 export function hashOf(fp: number, identity: number, n: number): number {

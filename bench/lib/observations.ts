@@ -2,6 +2,7 @@
  * Observations for the ingest benchmarks, the same for the shard and its peers: fingerprints by Zipf's law, and five
  * identities a request whose values repeat as those of visitors do. The same seed, the same observations.
  */
+import { generator, scatter } from "./random.ts";
 
 const OBSERVATIONS_SEED = 20_261_123;
 const FINGERPRINTS = 2_000;
@@ -27,24 +28,6 @@ export interface Observation {
   readonly asn: number;
   /** Three facts of the request, as bits. */
   readonly facts: number;
-}
-
-/** mulberry32: enough for traffic. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Finaliser of MurmurHash3: another value for every input, and no order left in them. */
-function scatter(value: number): number {
-  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /** The fingerprints, the most frequent first. */

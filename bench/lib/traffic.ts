@@ -2,6 +2,7 @@
  * Visitors' requests with what Cloudflare says of them: a few hundred fingerprints by Zipf's law, addresses, agents and
  * paths that repeat as on a shop, `request.cf` with all that an Enterprise zone sends. The same seed, the same requests.
  */
+import { generator } from "./random.ts";
 
 export interface Visit {
   readonly url: string;
@@ -15,17 +16,6 @@ const FINGERPRINTS = 300;
 const ADDRESSES = 4_000;
 const AGENTS = 150;
 const PATHS = 600;
-
-/** mulberry32: enough for traffic. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export function visits(count: number): Visit[] {
   const random = generator(SEED);

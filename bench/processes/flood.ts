@@ -5,7 +5,8 @@
 import { HOUR_MS, MINUTE_MS } from "../../src/config.ts";
 import { encodeFrame } from "../../src/wire/frame.ts";
 import { FrameBuilder, NO_COUNTERS, type Row } from "../../src/wire/frame-builder.ts";
-import { flagsOf, generator, hashOf, ja4Of } from "../lib/made-traffic.ts";
+import { flagsOf, hashOf, ja4Of } from "../lib/made-traffic.ts";
+import { generator } from "../lib/random.ts";
 
 export interface FloodInput {
   readonly port: number;

@@ -5,6 +5,7 @@
  * `tables` is the product. `values` is what one does first: every shard sends its fingerprints' values, the Census sorts
  * them all and sends the sorted lists back; look-ups are binary searches there as well.
  */
+
 import { median } from "../../scripts/lib/bench/stats.ts";
 import { CensusBook } from "../../src/signals/census.ts";
 import {
@@ -22,6 +23,7 @@ import {
   type RankValues,
   SiteRanks,
 } from "../../src/signals/ranks.ts";
+import { generator } from "../lib/random.ts";
 
 export interface RankInput {
   readonly variant: "tables" | "values";
@@ -62,17 +64,6 @@ const SEED = 20_261_123;
 /** Requests of the hour of the busiest fingerprint; the n-th has 1/n of them (Zipf's law). 12 times as many in all. */
 const TOP_REQS = 3_000_000;
 const LARGE = 50_000;
-
-/** mulberry32: enough for traffic. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** The site's hour on each shard: addresses grow nearly with the requests, paths slowly, agents hardly. */
 function site({ fingerprints, shards }: Pick<RankInput, "fingerprints" | "shards">): RankValues[] {

@@ -5,7 +5,8 @@
 import { median } from "../../scripts/lib/bench/stats.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS, SLOT_MS } from "../../src/config.ts";
 import { IDENTITIES } from "../../src/wire/frame.ts";
-import { flagsOf, generator, hashOf, type Observer } from "../lib/made-traffic.ts";
+import { flagsOf, hashOf, type Observer } from "../lib/made-traffic.ts";
+import { generator } from "../lib/random.ts";
 import { PlainShard } from "../lib/tick-maps.ts";
 import { WindowShard } from "../lib/tick-window.ts";
 

@@ -139,7 +139,7 @@ function fnv1a(text: string): number {
 }
 
 /** Murmur3's finaliser: every input bit reaches every output bit. */
-function mix32(value: number): number {
+export function mix32(value: number): number {
   let hash = value | 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -8,6 +8,7 @@
  * What a fingerprint did is kept in one of two forms: `rows` (its few requests as they came, linked from `link`) or in
  * full (`link` = its index in tracked.ts). The index from key to id is hashed with a secret: JA4s are chosen by clients.
  */
+import { mix32 } from "../base/hash.ts";
 import { KEY_WORDS, packKey, unpackKey } from "../wire/key.ts";
 import { KeyIndex } from "./key-index.ts";
 import { Records } from "./records.ts";
@@ -222,9 +223,7 @@ export class Fingerprints {
     let hash = this.#seed;
     for (let word = 0; word < 4; word++) hash = mix(hash, words[at + word]!);
     hash = mix(hash, alpn);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return (hash ^ (hash >>> 16)) >>> 0;
+    return mix32(hash);
   }
 }
 

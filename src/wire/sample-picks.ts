@@ -4,6 +4,7 @@
  * (bottom-k; Cohen and Kaplan 2007), yet the same rows always give the same samples. Every n-th row would keep step with
  * traffic that repeats itself, and priorities by place alone would favour the same places in every frame.
  */
+import { mix32 } from "../base/hash.ts";
 import {
   FRAME_FEW_FINGERPRINTS,
   FRAME_SAMPLE_ROWS,
@@ -36,14 +37,6 @@ const DRAWN_BELOW = Float64Array.from(
 function samplesFor(rows: number): number {
   const wanted = Math.max(FRAME_SAMPLES_MIN, Math.floor(rows / FRAME_SAMPLE_ROWS));
   return Math.min(rows, wanted, FRAME_SAMPLES_MAX);
-}
-
-/** A bijection of 32-bit words whose every bit depends on all (the finaliser of MurmurHash3, Appleby 2011). */
-function mix(word: number): number {
-  let h = word;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 export class SamplePicks {
@@ -80,7 +73,7 @@ export class SamplePicks {
     const rows = this.#rows[fp]!;
     this.#rows[fp] = rows + 1;
     // The identities are keyed hashes: nobody outside can aim at being a sample, or at not being one.
-    const priority = mix(Math.imul(rows, 0x9e3779b1) ^ row.timestampMs ^ row.ipHash ^ row.pathHash);
+    const priority = mix32(Math.imul(rows, 0x9e3779b1) ^ row.timestampMs ^ row.ipHash ^ row.pathHash);
     if (rows === 0 || priority < this.#lowest[fp]!) this.#lowest[fp] = priority;
     const first = fp * FRAME_SAMPLES_MAX;
     if (rows < FRAME_SAMPLES_MAX) {
