@@ -4,6 +4,7 @@
  * - `KeyedHash`: HalfSipHash-1-3, 32 bits (Aumasson and Bernstein 2012, reference code halfsiphash.c). Keyed, so
  *   that nobody who does not know the key can aim collisions at a sketch or test a guess of an address offline.
  * - `shardOf`: rendezvous (highest random weight) hashing, Thaler and Ravishankar 1996.
+ * - `hashWords`: checksum of 32-bit words.
  * - `sha256`: for tokens and bodies, by the platform.
  */
 
@@ -132,7 +133,7 @@ function finish(a: number, b: number, c: number, d: number, tail: number): numbe
 }
 
 /** FNV-1a over UTF-16 code units: spreads keys over shards and tables; not keyed, not for identities. */
-function fnv1a(text: string): number {
+export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
@@ -144,6 +145,29 @@ export function mix32(value: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * 32 bits over the first `length` words, to find torn and flipped ones; nothing for keys, and no protection from whoever can
+ * write what it is a hash of. A step is a bijection of its state and of its word, so one word that differs always shows.
+ * Four states in turn, or each word would wait for the one before: a multiplication takes three cycles.
+ */
+export function hashWords(words: Uint32Array, length: number): number {
+  let [a, b, c, d] = [0x243f6a88, 0x13198a2e, 0x03707344, 0x299f31d0];
+  let at = 0;
+  for (const whole = length - (length % 4); at < whole; at += 4) {
+    a = step32(a, words[at]!);
+    b = step32(b, words[at + 1]!);
+    c = step32(c, words[at + 2]!);
+    d = step32(d, words[at + 3]!);
+  }
+  for (; at < length; at++) a = step32(a, words[at]!);
+  return mix32(step32(step32(step32(step32(length, a), b), c), d));
+}
+
+function step32(state: number, word: number): number {
+  const mixed = Math.imul(state ^ word, 0x9e3779b1);
+  return (mixed << 15) | (mixed >>> 17);
 }
 
 /** The shard that owns `key`: the one with the highest weight, so adding a shard only moves keys to it. */

@@ -2,6 +2,7 @@
  * The newest samples of a shard, over all fingerprints: bounded, so a flood costs evidence of others at worst. They stay
  * packed as the frames brought them, with the fingerprints they are of; only what an anomaly asks for is unpacked.
  */
+import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { EVIDENCE_BYTES_MAX, EVIDENCE_FRAMES_MAX, EVIDENCE_SAMPLES_ENOUGH } from "../config.ts";
 import { type Frame, FrameError } from "../wire/frame.ts";
 import { KEY_WORDS, packKey } from "../wire/key.ts";
@@ -16,6 +17,8 @@ interface Held {
 
 /** About what an entry costs besides its bytes: three objects, two of them with a buffer. */
 const ENTRY_BYTES = 300;
+const LIMITS = { frames: EVIDENCE_FRAMES_MAX, bytes: EVIDENCE_BYTES_MAX };
+const LAYOUT = layoutOf("evidence", KEY_WORDS);
 
 export class EvidenceRing {
   readonly #maxBytes: number;
@@ -26,9 +29,37 @@ export class EvidenceRing {
   /** Frames' samples that turned out not to be any. */
   unreadable = 0;
 
-  constructor(limits = { frames: EVIDENCE_FRAMES_MAX, bytes: EVIDENCE_BYTES_MAX }) {
+  constructor(limits = LIMITS) {
     this.#maxBytes = limits.bytes;
     this.#ring = new Array<Held | undefined>(limits.frames).fill(undefined);
+  }
+
+  /** The ring that an image was written of; of what does not fit these limits the oldest is left out. Throws an ImageError. */
+  static readImage(reader: ImageReader, limits = LIMITS): EvidenceRing {
+    reader.section(LAYOUT);
+    const ring = new EvidenceRing(limits);
+    ring.unreadable = reader.u32();
+    const newest: Held[] = [];
+    for (let left = reader.u32(); left > 0; left--) {
+      const held = { baseMs: reader.int(), keys: reader.words(), samples: reader.bytes() };
+      if (held.keys.length % KEY_WORDS !== 0) throw new ImageError("malformed");
+      newest.push(held);
+    }
+    for (const held of newest.reverse()) ring.#keep(held);
+    return ring;
+  }
+
+  /** Everything in here, the newest first. Changes nothing. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.u32(this.unreadable);
+    writer.u32(this.#count);
+    for (let i = this.#count - 1; i >= 0; i--) {
+      const { baseMs, keys, samples } = this.#at(i);
+      writer.int(baseMs);
+      writer.words(keys);
+      writer.bytes(samples);
+    }
   }
 
   /** Bytes held, the JavaScript objects estimated. */
@@ -37,8 +68,11 @@ export class EvidenceRing {
   }
 
   /** Keeps a copy of the frame's samples, in place of the oldest ones where there is no room. */
-  add({ baseMs, keys, samples }: Pick<Frame, "baseMs" | "keys" | "samples">): void {
-    if (samples.length === 0) return;
+  add(frame: Pick<Frame, "baseMs" | "keys" | "samples">): void {
+    if (frame.samples.length > 0) this.#keep(frame);
+  }
+
+  #keep({ baseMs, keys, samples }: Readonly<Held>): void {
     const held = { baseMs, keys: keys.slice(), samples: samples.slice() };
     while (
       this.#count === this.#ring.length ||
@@ -57,7 +91,7 @@ export class EvidenceRing {
   of(ja4s: Iterable<string>, sinceMs: number, enough = EVIDENCE_SAMPLES_ENOUGH): Map<string, Sample[]> {
     const wanted = new WantedKeys(ja4s);
     for (let i = this.#count - 1; i >= 0 && wanted.size > 0; i--) {
-      const held = this.#ring[(this.#oldest + i) % this.#ring.length]!;
+      const held = this.#at(i);
       const found = wanted.among(held.keys);
       if (found.size === 0) continue;
       for (const sample of this.#unpack(held)) {
@@ -68,6 +102,11 @@ export class EvidenceRing {
       for (const { ja4, list } of found.values()) if (list.length >= enough) wanted.drop(ja4);
     }
     return wanted.samples;
+  }
+
+  /** The i-th oldest. */
+  #at(i: number): Held {
+    return this.#ring[(this.#oldest + i) % this.#ring.length]!;
   }
 
   /** What does not unpack costs itself only, and is counted once. */

@@ -8,12 +8,14 @@
  * block is soon of use again, and `compact` closes the gaps when they are not.
  * Who wants a block's size back later keeps it in the block.
  */
+import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 
 const FIRST_WORDS = 1_024;
 /** Growth by a quarter: slack is our memory too, and a word is still copied only four times in the long run. */
 const GROWTH = 1.25;
 /** Offsets stay small integers in engines with 31-bit ones, which a table of handles relies on. */
 const WORDS_MAX = 2 ** 30;
+const LAYOUT = layoutOf("arena");
 
 /** Answers where a block of `words` words at `at` will lie. */
 export type MoveBlock = (at: number, words: number) => number;
@@ -87,6 +89,32 @@ export class Arena {
     this.bytes = new Uint8Array(to.buffer);
     this.#end = end;
     this.#free.clear();
+  }
+
+  /** Live and free blocks as they lie, so that offsets stay what they are; slack is not written. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.u32(this.words.length);
+    writer.u32(this.#used);
+    writer.words(Uint32Array.from([...this.#free].flat()));
+    writer.words(this.words.subarray(0, this.#end));
+  }
+
+  /** Lays the blocks of an image into an arena that has none; throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    const capacity = reader.u32();
+    this.#used = reader.u32();
+    const free = reader.words();
+    const blocks = reader.words();
+    const most = Math.max(this.words.length, Math.ceil(blocks.length * GROWTH));
+    if (blocks.length === 0 || free.length % 2 !== 0 || capacity < blocks.length || capacity > most)
+      throw new ImageError("malformed");
+    this.#end = blocks.length;
+    for (let i = 0; i < free.length; i += 2) this.#free.set(free[i]!, free[i + 1]!);
+    this.words = new Uint32Array(capacity);
+    this.words.set(blocks);
+    this.bytes = new Uint8Array(this.words.buffer);
   }
 
   #grow(needed: number): void {

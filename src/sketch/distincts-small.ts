@@ -8,6 +8,7 @@
  * An entry's first place is `hash · capacity / 2³²` (Lemire, "Fast random integer generation in an interval", 2019), so
  * that a capacity may be any number: steps of about 1.6 waste less than doubling. Hashes are keyed, hence uniform.
  */
+import { layoutOf } from "../base/image.ts";
 import type { Arena } from "./arena.ts";
 import type { Stamps } from "./distincts-stamps.ts";
 
@@ -18,6 +19,9 @@ export const SMALL_MAX = 256;
 const CAPACITIES = Uint16Array.of(4, 8, 12, 20, 32, 48, 76, 120, 192, 340);
 /** Entries by class: at most five sixths, so that a probe ends soon. */
 const LIMITS = CAPACITIES.map((capacity) => Math.min(Math.floor((capacity * 5) / 6), SMALL_MAX));
+
+/** Of an image's small sets. */
+export const SMALL_LAYOUT = layoutOf("small", SMALL_MAX, ...CAPACITIES, ...LIMITS);
 
 const classOf = (head: number) => (head >>> 1) & 15;
 

@@ -17,8 +17,10 @@
  * - Slots are absolute numbers ≥ 0 (STAMP_MS each). Every set is expired before anything in it is 255 slots (85 min) older
  *   than the newest slot that any call has named: its stamp would read as that newer slot again. So also before time jumps.
  */
+import type { ImageReader, ImageWriter } from "../base/image.ts";
 import { Arena } from "./arena.ts";
 import { decodeSet, encodeEmpty, encodeLarge, encodeSmall, SetFormatError } from "./distincts-codec.ts";
+import { readSets, writeSets } from "./distincts-image.ts";
 import { Small } from "./distincts-small.ts";
 import { STAMP_SLOTS, Stamps } from "./distincts-stamps.ts";
 import { Pcsa } from "./pcsa.ts";
@@ -227,6 +229,15 @@ export class Distincts {
     this.#arena.compact((moveBlock) => {
       visit((set) => (set === 0 ? 0 : moveBlock(set, this.#wordsOf(set))));
     });
+  }
+
+  /** All sets, under the handles that they have. */
+  writeImage(writer: ImageWriter): void {
+    writeSets(writer, this.#arena, this.#stamps, this.#log, [this.#sets, this.#largeSets]);
+  }
+
+  readImage(reader: ImageReader): void {
+    [this.#sets, this.#largeSets] = readSets(reader, this.#arena, this.#stamps, this.#log);
   }
 
   #addSmall(set: number, hash: number, stamp: number): number {

@@ -12,10 +12,12 @@
  * Admit on the third sight, and a flood of things that never come again does not push out what does. Ageing (halving, as in
  * TinyLFU: Einziger, Friedman and Manes, 2017) forgets the past; its pace is the owner's.
  */
+import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 
 const ROWS = 4;
 const WIDTH = 65_536;
 const COUNT_MAX = 255;
+const LAYOUT = layoutOf("door", ROWS, WIDTH);
 
 export class Door {
   readonly #counters = new Uint8Array(ROWS * WIDTH);
@@ -46,6 +48,21 @@ export class Door {
     if (counters[c] === least) counters[c] = least + 1;
     if (counters[d] === least) counters[d] = least + 1;
     return least + 1;
+  }
+
+  /** A door that nobody came to, as of every shard below its capacity, takes next to nothing. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    const words = new Uint32Array(this.#counters.buffer);
+    writer.words(words.every((word) => word === 0) ? words.subarray(0, 0) : words);
+  }
+
+  /** Of an image that a door with the same seed wrote. Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    const words = reader.words();
+    if (words.length !== 0 && words.length * 4 !== ROWS * WIDTH) throw new ImageError("malformed");
+    new Uint32Array(this.#counters.buffer).set(words);
   }
 
   /** Halves all counters, rounding down: a sight an age ago counts half. */

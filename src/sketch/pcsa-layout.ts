@@ -2,6 +2,7 @@
  * Where the parts of a large set lie (drawing in pcsa.ts), and which form fits which hits. A form is a head: cells, dense
  * ranks, and step of the rare table.
  */
+import { layoutOf } from "../base/image.ts";
 import type { Arena } from "./arena.ts";
 import { RANKS } from "./pcsa-estimate.ts";
 
@@ -22,6 +23,19 @@ const DENSE_MIN = 2;
 /** Places of the rare table by step, in 32nds of m. The largest costs as much as a dense rank and a half. */
 const RARE_STEPS = [3, 4, 6, 8, 12] as const;
 const RARE_STEP_MAX = RARE_STEPS.length - 1;
+
+/** Of an image's large sets. */
+export const LARGE_LAYOUT = layoutOf(
+  "large",
+  HEADER_WORDS,
+  FREE,
+  CARRY,
+  ENTRIES,
+  HITS,
+  RANKS,
+  DENSE_MIN,
+  ...RARE_STEPS,
+);
 
 export const logOf = (head: number) => (head >>> 1) & 15;
 export const denseOf = (head: number) => (head >>> 5) & 31;

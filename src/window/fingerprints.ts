@@ -9,11 +9,13 @@
  * full (`link` = its index in tracked.ts). The index from key to id is hashed with a secret: JA4s are chosen by clients.
  */
 import { mix32 } from "../base/hash.ts";
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { KEY_WORDS, packKey, unpackKey } from "../wire/key.ts";
 import { KeyIndex } from "./key-index.ts";
 import { Records } from "./records.ts";
 
 const STRIDE = 7;
+const PAGE_BITS = 10;
 const LINK_WORD = 4;
 const FIRST_WORD = 5;
 const LAST_WORD = 6;
@@ -38,8 +40,14 @@ export const FIRST_ID = 3;
 const ORIGIN_BACK_MS = 2 ** 31;
 const ORIGIN_MOVES_MS = 2 ** 32 - 2 ** 27;
 
+const LAYOUT = layoutOf(
+  "fingerprints",
+  ...[KEY_WORDS, LINK_WORD, FIRST_WORD, LAST_WORD, ROWS_SHIFT, ROWS_MASK, IN_FULL, ALPN_SHIFT],
+  ...[WITHOUT_JA4, OVERFLOW, EVERYTHING, FIRST_ID, ORIGIN_BACK_MS, ORIGIN_MOVES_MS],
+);
+
 export class Fingerprints {
-  readonly #records = new Records(STRIDE, 10);
+  readonly #records = new Records(STRIDE, PAGE_BITS);
   readonly #index = new KeyIndex(
     (id) => this.tag(id),
     (id, keys, at) => this.#isKeyOf(id, keys, at),
@@ -190,6 +198,21 @@ export class Fingerprints {
         page[record + word] = Math.max(0, page[record + word]! + this.#originMs - originMs);
     }
     this.#originMs = originMs;
+  }
+
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.int(this.#originMs);
+    this.#records.writeImage(writer);
+    this.#index.writeImage(writer);
+  }
+
+  /** Of an image whose fingerprints were kept under the same seed. Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#originMs = reader.int();
+    this.#records.readImage(reader);
+    this.#index.readImage(reader);
   }
 
   #isKeyOf(id: number, keys: Uint32Array, at: number): boolean {

@@ -2,8 +2,10 @@
  * Distinct counts of fingerprints in full: one set an identity, under the index that the fingerprint's tallies have too.
  * Sets are handles of one `Distincts`; a fingerprint's five lie together.
  */
-import { FRAME_ROWS_MAX } from "../config.ts";
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
+import { FRAME_ROWS_MAX, STAMP_MS } from "../config.ts";
 import { Distincts } from "../sketch/distincts.ts";
+import { IDENTITIES as NAMES } from "../wire/frame.ts";
 import { hashOf, IDENTITY_FLAGS, SHOWS_NEW } from "./identities.ts";
 import { stampOf } from "./time.ts";
 
@@ -12,6 +14,7 @@ const IDENTITIES = IDENTITY_FLAGS.length;
 const CELLS_MIN = 256;
 const FIRST_INDICES = 16;
 const GROWTH = 1.25;
+const LAYOUT = layoutOf("identity-sets", ...NAMES, STAMP_MS);
 
 /** Columns of a frame. */
 export interface ObservedColumns {
@@ -134,6 +137,19 @@ export class IdentitySets {
     this.#distincts.compact((move) => {
       for (let at = 0; at < this.#handles.length; at++) this.#handles[at] = move(this.#handles[at]!);
     });
+  }
+
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.words(this.#handles);
+    this.#distincts.writeImage(writer);
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#handles = reader.words().slice();
+    this.#distincts.readImage(reader);
   }
 
   #observe(identity: number, column: Uint32Array, observed: ObservedRows, onLump: OnLump): void {

@@ -2,6 +2,7 @@
  * Frames in: row by row to the fingerprint's id and into the store, or into the overflow when there is no room. This is the
  * hot path: it makes nothing per observation, and looks a fingerprint up once a frame.
  */
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import {
   ARENAS_MAX_BYTES,
   FINGERPRINTS_MAX,
@@ -42,6 +43,8 @@ const NONE = -1;
 /** Later than any row of a frame. */
 const NEVER = 2 ** 32;
 
+const LAYOUT = layoutOf("intake", SLOT_MS);
+
 export class Intake {
   readonly #store: Store;
   readonly #overflow: Overflow;
@@ -65,6 +68,8 @@ export class Intake {
   firstSlot = 0;
   /** Rows that came too late for the hour. */
   late = 0;
+  /** Rows of a time that no clock can have shown yet. */
+  future = 0;
   /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
   firstDataMs = 0;
 
@@ -78,15 +83,22 @@ export class Intake {
     this.#withoutJa4 = store.fingerprints.link(WITHOUT_JA4);
   }
 
-  /** Counts the rows of times in (sinceMs, nowMs] and answers how many lie ahead. */
-  take(frame: Frame, nowMs: number, sinceMs = Number.NEGATIVE_INFINITY): number {
+  /**
+   * Counts the rows of times up to `nowMs` and answers how many lie ahead of it, up to `untilMs`: those wait. Of a frame that
+   * was taken before, the rows up to `sinceMs` were counted then. What is dropped is counted as late or future when the
+   * frame first comes; what waited was in time, even if nobody looked before it left the hour.
+   */
+  take(frame: Frame, nowMs: number, untilMs: number, sinceMs = Number.NEGATIVE_INFINITY): number {
     if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
     this.#ids.fill(UNKNOWN, 0, frame.fps);
     this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
     const { at, baseMs, rows } = frame;
     this.#baseMs = baseMs;
     this.#firstAt = NEVER;
+    const endMs = Math.min(nowMs, untilMs);
     let ahead = 0;
+    let future = 0;
+    let late = 0;
     const order = this.#byFingerprint(frame);
     // A fingerprint's rows come about in order: most lie in the slot of the one before.
     let slot = 0;
@@ -94,8 +106,9 @@ export class Intake {
     for (let i = 0; i < rows; i++) {
       const row = order[i]!;
       const ms = baseMs + at[row]!;
-      if (ms > nowMs) {
-        ahead++;
+      if (ms > endMs) {
+        if (ms > untilMs) future++;
+        else ahead++;
         continue;
       }
       if (ms <= sinceMs) continue;
@@ -103,10 +116,14 @@ export class Intake {
         slot = slotOf(ms);
         slotFromMs = slot * SLOT_MS;
       }
-      if (slot < this.firstSlot) this.late++;
+      if (slot < this.firstSlot) late++;
       else this.#count(frame, row, slot);
     }
     this.#countWaiting();
+    if (sinceMs === Number.NEGATIVE_INFINITY) {
+      this.late += late;
+      this.future += future;
+    }
     if (this.#firstAt !== NEVER) this.noteFirst(baseMs + this.#firstAt);
     this.#takeSignals(frame, nowMs);
     this.#keepWithinBytes();
@@ -116,6 +133,20 @@ export class Intake {
   /** Takes note that the site had data at this time. */
   noteFirst(ms: number): void {
     if (this.firstDataMs === 0 || ms < this.firstDataMs) this.firstDataMs = ms;
+  }
+
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    for (const number of [this.firstSlot, this.late, this.future, this.firstDataMs]) writer.int(number);
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.firstSlot = reader.int();
+    this.late = reader.int();
+    this.future = reader.int();
+    this.firstDataMs = reader.int();
   }
 
   #count(frame: Frame, row: number, slot: number): void {

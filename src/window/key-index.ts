@@ -3,11 +3,15 @@
  * place: id + 1 (20 bits) and 12 bits of the key's hash, so that nearly every comparison of keys is one that succeeds.
  * Any capacity will do (place = hash · capacity / 2³²), so it grows by a quarter and wastes little.
  */
+import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
+
 const FIRST_CAPACITY = 64;
 const ID_BITS = 20;
 const ID_MASK = (1 << ID_BITS) - 1;
 const LOAD_MAX = 0.85;
 const GROWTH = 1.25;
+
+const LAYOUT = layoutOf("key-index", ID_BITS);
 
 /** More fingerprints than this have ids that do not fit a place. */
 export const INDEX_IDS_MAX = ID_MASK - 16;
@@ -72,6 +76,23 @@ export class KeyIndex {
     this.#size--;
     if (capacity > FIRST_CAPACITY && this.#size < capacity / 4)
       this.#resize(Math.max(FIRST_CAPACITY, capacity >>> 1));
+  }
+
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.u32(this.#size);
+    writer.words(this.#places);
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#size = reader.u32();
+    const places = reader.words();
+    // Without a free place a search would not end.
+    if (places.length < FIRST_CAPACITY || this.#size > places.length * LOAD_MAX)
+      throw new ImageError("malformed");
+    this.#places = places.slice();
   }
 
   #home(hash: number): number {

@@ -3,6 +3,7 @@
  * under OVERFLOW and in its families, and the fingerprint in an estimate of how many such there are. Room is made for
  * whoever comes a third time (a count-min door in front): the least active of a sample leaves, and all it had is moved here.
  */
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { DOOR_AGE_KNOCKS, DOOR_SIGHTINGS, FAMILIES_BEYOND_MAX, VICTIM_SAMPLE } from "../config.ts";
 import { Door } from "../sketch/door.ts";
 import { KEY_WORDS } from "../wire/key.ts";
@@ -16,6 +17,7 @@ import { minuteOf, SLOTS_A_MINUTE, slotOf, stampOf } from "./time.ts";
 const FINGERPRINT_SET = 0;
 const SHOWS_NEWBORN = SHOWS_NEW_IP;
 const NEWBORNS = NEW_IPS;
+const LAYOUT = layoutOf("overflow", ...PARTS, FINGERPRINT_SET, SHOWS_NEWBORN, NEWBORNS);
 
 export class Overflow {
   readonly #store: Store;
@@ -162,6 +164,36 @@ export class Overflow {
   /** Every record of its own. */
   *records(): Generator<number> {
     for (const part of PARTS) yield* this.#families[part].values();
+  }
+
+  /** Families in the order in which they came: their records are given back in that order. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.u32(this.#hand);
+    for (const count of [this.#knocks, this.requests, this.evicted, this.folded]) writer.int(count);
+    for (const part of PARTS) {
+      writer.u32(this.#families[part].size);
+      for (const [family, index] of this.#families[part]) {
+        writer.int(family);
+        writer.u32(index);
+      }
+    }
+    this.#door.writeImage(writer);
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#hand = reader.u32();
+    this.#knocks = reader.int();
+    this.requests = reader.int();
+    this.evicted = reader.int();
+    this.folded = reader.int();
+    for (const part of PARTS) {
+      for (let left = reader.u32(FAMILIES_BEYOND_MAX); left > 0; left--)
+        this.#families[part].set(reader.int(), reader.u32());
+    }
+    this.#door.readImage(reader);
   }
 
   #countIn(index: number, hash: number, slot: number, flags: number): void {

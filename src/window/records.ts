@@ -2,6 +2,8 @@
  * Records of a fixed number of 32-bit words under small integer indices. They lie in pages, so that growing copies
  * nothing and wastes a page at most; a freed index is given out again.
  */
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
+
 export class Records {
   readonly #stride: number;
   readonly #pageBits: number;
@@ -60,6 +62,30 @@ export class Records {
     this.#free = 0;
   }
 
+  /** Records and free indices as they are; what reserved pages hold beyond them is not written. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(this.#layout());
+    writer.u32(this.#end);
+    writer.u32(this.#free);
+    writer.u32(this.#live);
+    for (const [i, page] of this.#pages.entries()) writer.words(page.subarray(0, this.#wordsIn(i)));
+  }
+
+  /** Makes these the records of an image; throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(this.#layout());
+    this.#end = reader.u32();
+    this.#free = reader.u32(this.#end);
+    this.#live = reader.u32(this.#end);
+    this.#pages.length = 0;
+    for (let i = 0; i << this.#pageBits < this.#end; i++) {
+      const words = reader.words(this.#wordsIn(i));
+      const page = new Uint32Array(this.#stride << this.#pageBits);
+      page.set(words);
+      this.#pages.push(page);
+    }
+  }
+
   /** The page that holds a record … */
   page(index: number): Uint32Array {
     return this.#pages[index >>> this.#pageBits]!;
@@ -68,5 +94,14 @@ export class Records {
   /** … and where the record starts in it. */
   at(index: number): number {
     return (index & ((1 << this.#pageBits) - 1)) * this.#stride;
+  }
+
+  /** Words of a page that were ever given out. */
+  #wordsIn(page: number): number {
+    return Math.min(this.#end - (page << this.#pageBits), 1 << this.#pageBits) * this.#stride;
+  }
+
+  #layout(): number {
+    return layoutOf("records", this.#stride, this.#pageBits);
   }
 }

@@ -7,6 +7,8 @@
  *   word 1      flags (bits 0–11, 16–21), shows-new (12–14), slot modulo 1,024 (22–31)
  *   words 2–6   the identities, in the order of IDENTITIES
  */
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
+import { SLOT_MS } from "../config.ts";
 import { FLAGS_MASK } from "../wire/flags.ts";
 import { IDENTITY_FLAGS, SHOWS_NEW } from "./identities.ts";
 import { Records } from "./records.ts";
@@ -18,6 +20,16 @@ const SLOT_SHIFT = 22;
 const SLOT_MASK = 0x3ff;
 const FLAGS = (1 << SLOT_SHIFT) - 1;
 if ((FLAGS_MASK & ~FLAGS) !== 0) throw new Error("rows: a flag lies where the slot is");
+
+const LAYOUT = layoutOf(
+  "rows",
+  IDENTITY_WORD,
+  SLOT_SHIFT,
+  FLAGS_MASK,
+  ...IDENTITY_FLAGS,
+  ...SHOWS_NEW,
+  SLOT_MS,
+);
 
 /** Rows of a chain at most: requests of the hour that a fingerprint has as rows. */
 export const ROWS_MAX = 16;
@@ -128,6 +140,19 @@ export class Rows {
       this.#records.release(row - 1);
       row = next;
     }
+  }
+
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.int(this.#slotNow);
+    this.#records.writeImage(writer);
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#slotNow = reader.int();
+    this.#records.readImage(reader);
   }
 
   /** Counts the values of identities `first` … `end` − 1. One walk over the rows: ranks want it of all, at every tick. */

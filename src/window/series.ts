@@ -9,6 +9,7 @@
  * A block starts narrow and turns wide for good when a column of a row passes 255. A series is a handle (the block's
  * offset, 0 = empty); calls that may move it answer the new one. Merge = add rows of the same stretch.
  */
+import { layoutOf } from "../base/image.ts";
 import type { Arena, MoveBlock } from "../sketch/arena.ts";
 import {
   addLanes,
@@ -17,6 +18,7 @@ import {
   LANE_WORDS,
   overruns,
   REQS,
+  TALLY_LAYOUT,
   TALLY_WIDTH,
   type Tally,
 } from "./tally.ts";
@@ -27,6 +29,9 @@ const WIDE = 1 << 16;
 const WIDE_WORDS = TALLY_WIDTH + 1;
 const TIME_MASK = 0xffffff;
 const TIME_HALF = 0x800000;
+
+/** Of an image's series. */
+export const SERIES_LAYOUT = layoutOf("series", COUNT, WIDE, LANE_WORDS, LANE_MAX, TIME_MASK, TALLY_LAYOUT);
 
 function strideOf(header: number): number {
   return (header & WIDE) === 0 ? LANE_WORDS : WIDE_WORDS;

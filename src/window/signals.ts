@@ -2,12 +2,14 @@
  * Newest global signals of those fingerprints that came with any: records of eleven doubles (when they were seen, then
  * GLOBAL_SIGNALS with NaN = absent), found through a table id → record with open addressing.
  */
+import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
 
 const STRIDE = 1 + GLOBAL_SIGNALS.length;
 const PAGE_BITS = 8;
 const FIRST_CAPACITY = 16;
 const LOAD_MAX = 0.75;
+const LAYOUT = layoutOf("signals", PAGE_BITS, ...GLOBAL_SIGNALS);
 
 export interface SeenSignals {
   seenAtMs: number;
@@ -18,8 +20,8 @@ export interface SeenSignals {
 export class SignalTable {
   /** id + 1, record; 0 = empty place. */
   #places = new Uint32Array(2 * FIRST_CAPACITY);
-  readonly #pages: Float64Array[] = [];
-  readonly #free: number[] = [];
+  readonly #pages: Float64Array<ArrayBuffer>[] = [];
+  #free: number[] = [];
   #size = 0;
   #end = 0;
 
@@ -71,6 +73,39 @@ export class SignalTable {
     places[2 * hole] = 0;
   }
 
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.u32(this.#size);
+    writer.u32(this.#end);
+    writer.words(this.#places);
+    writer.words(Uint32Array.from(this.#free));
+    for (const [i, page] of this.#pages.entries()) writer.words(wordsOf(page, this.#end - (i << PAGE_BITS)));
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#size = reader.u32();
+    this.#end = reader.u32();
+    const places = reader.words();
+    const capacity = places.length / 2;
+    // A power of two, for the mask; and without a free place a search would not end.
+    if (
+      capacity < FIRST_CAPACITY ||
+      2 ** Math.floor(Math.log2(capacity)) !== capacity ||
+      this.#size >= capacity
+    )
+      throw new ImageError("malformed");
+    this.#places = places.slice();
+    this.#free = Array.from(reader.words());
+    for (let from = 0; from < this.#end; from += 1 << PAGE_BITS) {
+      const words = reader.words(wordsIn(this.#end - from));
+      const page = new Float64Array(STRIDE << PAGE_BITS);
+      new Uint32Array(page.buffer).set(words);
+      this.#pages.push(page);
+    }
+  }
+
   #page(record: number): Float64Array {
     return this.#pages[record >>> PAGE_BITS]!;
   }
@@ -112,4 +147,13 @@ export class SignalTable {
     this.#places = new Uint32Array(old.length * 2);
     for (let at = 0; at < old.length; at += 2) if (old[at] !== 0) this.#put(old[at]!, old[at + 1]!);
   }
+}
+
+/** Words of a page's first records, and how many those are. */
+function wordsOf(page: Float64Array<ArrayBuffer>, records: number): Uint32Array {
+  return new Uint32Array(page.buffer, 0, wordsIn(records));
+}
+
+function wordsIn(records: number): number {
+  return Math.min(records, 1 << PAGE_BITS) * STRIDE * 2;
 }

@@ -2,6 +2,7 @@
  * Everything a shard holds of its fingerprints, behind their ids: few requests as rows, many in full. A fingerprint starts
  * with rows and is promoted when it has more than ROWS_MAX of them in the hour; what either form answers is the same.
  */
+import type { ImageReader, ImageWriter } from "../base/image.ts";
 import { EVERYTHING, FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
 import { IDENTITY_FLAGS, NEW_COLUMNS } from "./identities.ts";
 import { IdentitySets, type ObservedColumns, type ObservedRows } from "./identity-sets.ts";
@@ -38,6 +39,16 @@ export class Store {
     const chain = this.rows.push(fingerprints.link(id), slot, frame.flags[source]!, frame.columns, source);
     fingerprints.setRows(id, chain, held + 1);
     return true;
+  }
+
+  /** All of it as it is. What it changes is nothing, inboxes included. */
+  writeImage(writer: ImageWriter): void {
+    for (const part of this.#parts()) part.writeImage(writer);
+  }
+
+  /** Makes an image of a store with the same seed this one; throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    for (const part of this.#parts()) part.readImage(reader);
   }
 
   /** Bytes of live series and sets. */
@@ -160,6 +171,10 @@ export class Store {
     const { fingerprints } = this;
     const link = fingerprints.link(id);
     return fingerprints.isInFull(id) ? this.sets.countsHour(link) : this.rows.distincts(link);
+  }
+
+  #parts() {
+    return [this.fingerprints, this.rows, this.tracked, this.sets, this.signals];
   }
 
   #promote(id: number): void {

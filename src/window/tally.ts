@@ -8,6 +8,7 @@
  * REQS, so as long as REQS is under 256 no byte runs over into the next. Rows add up column by column, so a tally of two
  * stretches is the sum of theirs (merge = add, identity = zeros).
  */
+import { layoutOf } from "../base/image.ts";
 import { HAS_SIGNALS, RATIOS } from "../wire/flags.ts";
 
 /** Column of the request count. */
@@ -21,6 +22,8 @@ export const NEW_UAS = WITHOUT_SIGNALS + 1;
 export const NEW_PATHS = WITHOUT_SIGNALS + 2;
 export const NEW_IPS = WITHOUT_SIGNALS + 3;
 export const TALLY_WIDTH = WITHOUT_SIGNALS + 4;
+/** Which column is what, of an image's tallies. */
+export const TALLY_LAYOUT = layoutOf("tally", ...RATIOS, FACTS, WITHOUT_SIGNALS, NEW_UAS, NEW_PATHS, NEW_IPS);
 
 /** Words of a tally in lanes. Its last word has room for 24 more bits above NEW_IPS. */
 export const LANE_WORDS = 5;

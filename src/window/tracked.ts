@@ -9,9 +9,10 @@
  * Counting an observation touches the inbox alone (one record, one cache line or two); `settle` carries the inboxes over
  * into the series and the hour, once a slot or before a reading instead of once an observation.
  */
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { Arena } from "../sketch/arena.ts";
 import { Records } from "./records.ts";
-import { SeriesStore } from "./series.ts";
+import { SERIES_LAYOUT, SeriesStore } from "./series.ts";
 import {
   addLanes,
   addTally,
@@ -32,13 +33,24 @@ const INBOX = TALLY_WIDTH;
 const SLOTS = INBOX + INBOXES * LANE_WORDS;
 const MINUTES = SLOTS + 1;
 const STRIDE = MINUTES + 1;
+const PAGE_BITS = 8;
 /** A series of slots holds 61 at most; past that its oldest rows are out of every window. */
 const SLOT_ROWS_MAX = 62;
+const LAYOUT = layoutOf(
+  "tracked",
+  SERIES_LAYOUT,
+  INBOXES,
+  INBOX,
+  SLOTS,
+  MINUTES,
+  SLOT_ROWS_MAX,
+  SLOTS_A_MINUTE,
+);
 
 export class Tracked {
   readonly #arena = new Arena();
   readonly series = new SeriesStore(this.#arena);
-  readonly #records = new Records(STRIDE, 8);
+  readonly #records = new Records(STRIDE, PAGE_BITS);
   /** Slot of each inbox, and who has something in it. */
   readonly #inboxSlot = new Int32Array(INBOXES).fill(-1);
   readonly #touched = Array.from({ length: INBOXES }, () => new Uint32Array(16));
@@ -176,6 +188,33 @@ export class Tracked {
         page[at + MINUTES] = this.series.move(page[at + MINUTES]!, move);
       }
     });
+  }
+
+  /** Inboxes are written as they are: settling them here would make a shard with images differ from one without. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.int(this.#firstSlot);
+    for (let box = 0; box < INBOXES; box++) {
+      writer.int(this.#inboxSlot[box]!);
+      writer.words(this.#touched[box]!.subarray(0, this.#touchedCount[box]!));
+    }
+    this.#records.writeImage(writer);
+    this.#arena.writeImage(writer);
+  }
+
+  /** Throws an ImageError. */
+  readImage(reader: ImageReader): void {
+    reader.section(LAYOUT);
+    this.#firstSlot = reader.int();
+    for (let box = 0; box < INBOXES; box++) {
+      this.#inboxSlot[box] = reader.int();
+      const touched = reader.words();
+      if (touched.length > this.#touched[box]!.length) this.#touched[box] = touched.slice();
+      else this.#touched[box]!.set(touched);
+      this.#touchedCount[box] = touched.length;
+    }
+    this.#records.readImage(reader);
+    this.#arena.readImage(reader);
   }
 
   #touch(box: number, index: number): void {

@@ -6,7 +6,8 @@
  *   frame ─▶ row by row: id ─▶ store (rows │ in full) ─▶ readings: tallies, distinct counts, ranks, families
  *                          └─▶ overflow
  */
-import { DOOR_AGE_MINUTES, SLOT_MS, type WindowName } from "../config.ts";
+import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
+import { DOOR_AGE_MINUTES, FUTURE_MAX_MS, FUTURE_SLACK_MS, SLOT_MS, type WindowName } from "../config.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { type FamilyRow, FamilySums, familyOf, type Part } from "./families.ts";
@@ -35,7 +36,12 @@ export interface RankValues {
 const [IP, UA, PATH] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
 /** Minutes that stamps and rows may be expired by at once without mistaking old for new (85 minutes less an hour). */
 const EXPIRE_MINUTES_MAX = 20;
+/** What is further ahead is counted as `future`. */
+const AHEAD_MAX_MS = FUTURE_MAX_MS + FUTURE_SLACK_MS;
+const LAYOUT = layoutOf("window");
+
 export class Window {
+  readonly #seed: number;
   readonly #store: Store;
   readonly #overflow: Overflow;
   readonly #intake: Intake;
@@ -47,9 +53,32 @@ export class Window {
 
   /** `seed`: 32 bits that clients do not know, or they could aim collisions at the index. */
   constructor(seed: number, limits: Partial<WindowLimits> = {}) {
+    this.#seed = seed >>> 0;
     this.#store = new Store(seed);
     this.#overflow = new Overflow(this.#store, seed);
     this.#intake = new Intake(this.#store, this.#overflow, limits);
+  }
+
+  /**
+   * The window that an image was written of. From there on both answer the same and do the same, whatever comes: they give out
+   * the same ids, and the same fingerprints leave, as long as the limits are the same. Throws an ImageError.
+   */
+  static readImage(reader: ImageReader, limits: Partial<WindowLimits> = {}): Window {
+    reader.section(LAYOUT);
+    const window = new Window(reader.u32(), limits);
+    window.#nowMs = reader.int();
+    window.#firstMinute = reader.int();
+    window.#overflowTold = reader.int();
+    for (const part of window.#parts()) part.readImage(reader);
+    return window;
+  }
+
+  /** Everything in here, for `readImage`. Changes nothing. */
+  writeImage(writer: ImageWriter): void {
+    writer.section(LAYOUT);
+    writer.u32(this.#seed);
+    for (const number of [this.#nowMs, this.#firstMinute, this.#overflowTold]) writer.int(number);
+    for (const part of this.#parts()) part.writeImage(writer);
   }
 
   get fingerprints(): Fingerprints {
@@ -71,18 +100,24 @@ export class Window {
     return this.#pending.isEmpty && tracked.isSettled && this.#store.hourReqs(EVERYTHING) === 0;
   }
 
-  /** What was dropped since the last call: rows too late for the hour, and requests counted in the overflow. */
-  takeDropped(): { late: number; overflow: number } {
-    const dropped = { late: this.#intake.late, overflow: this.#overflow.requests - this.#overflowTold };
+  /** Since the last call: rows dropped as too late for the hour or too far ahead, and requests counted in the overflow. */
+  takeDropped(): { late: number; future: number; overflow: number } {
+    const { late, future } = this.#intake;
+    const dropped = { late, future, overflow: this.#overflow.requests - this.#overflowTold };
     this.#intake.late = 0;
+    this.#intake.future = 0;
     this.#overflowTold = this.#overflow.requests;
     return dropped;
   }
 
-  /** Counts a frame's rows; `nowMs` never goes back. */
-  apply(frame: Frame, nowMs: number): void {
+  /** Counts a frame's rows; `nowMs` never goes back. Answers how many were counted or wait: all but late and future ones. */
+  apply(frame: Frame, nowMs: number): number {
     this.advance(nowMs);
-    if (this.#intake.take(frame, this.#nowMs) > 0) this.#pending.add(frame, this.#nowMs);
+    const intake = this.#intake;
+    const before = intake.late + intake.future;
+    const untilMs = this.#nowMs + AHEAD_MAX_MS;
+    if (intake.take(frame, this.#nowMs, untilMs) > 0) this.#pending.add(frame, this.#nowMs, untilMs);
+    return frame.rows - (intake.late + intake.future - before);
   }
 
   /** Moves the windows to `nowMs`: drops what left the hour, lets in what is due. */
@@ -95,8 +130,8 @@ export class Window {
     this.#store.fingerprints.moveOrigin(nowMs);
     this.#store.rows.advance(slotOf(nowMs));
     this.#store.tracked.advance(this.#firstSlot("5m"));
-    for (const { frame, sinceMs } of this.#pending.due()) {
-      if (this.#intake.take(frame, nowMs, sinceMs) > 0) this.#pending.add(frame, nowMs);
+    for (const { frame, sinceMs, untilMs } of this.#pending.due()) {
+      if (this.#intake.take(frame, nowMs, untilMs, sinceMs) > 0) this.#pending.add(frame, nowMs, untilMs);
     }
   }
 
@@ -219,6 +254,10 @@ export class Window {
       evicted: this.#overflow.evicted,
       folded: this.#overflow.folded,
     };
+  }
+
+  #parts() {
+    return [this.#store, this.#overflow, this.#intake, this.#pending];
   }
 
   #firstSlot(window: WindowName): number {

@@ -292,8 +292,8 @@ describe("past the limits", () => {
       { name: "000000000001", reqs: 40, fingerprints: 1, newborn: 0 },
     ]);
     expect(window.families("a")).toMatchObject([{ reqs: 150, fingerprints: 3, newborn: 2 }]);
-    expect(window.takeDropped()).toEqual({ late: 0, overflow: 40 });
-    expect(window.takeDropped()).toEqual({ late: 0, overflow: 0 });
+    expect(window.takeDropped()).toEqual({ late: 0, future: 0, overflow: 40 });
+    expect(window.takeDropped()).toEqual({ late: 0, future: 0, overflow: 0 });
     expect(window.rankValues().others).toBe(1);
     // It comes back as a new one; what it had stays where it is until it leaves the hour.
     window.apply(frameOf(many(ja4Of(1), 2)), NOON + 1);

@@ -200,13 +200,13 @@ describe("records and what waits", () => {
       { at: NOON, ja4: "" },
     ]);
     expect([pending.isEmpty, pending.byteLength]).toEqual([true, 0]);
-    pending.add(frame, 17);
-    pending.add(frame, 18);
+    pending.add(frame, 17, 70);
+    pending.add(frame, 18, 80);
     expect([pending.isEmpty, pending.byteLength]).toEqual([false, 120]);
     const given = [];
     for (const one of pending.due()) {
       given.push(one.sinceMs);
-      if (given.length === 1) pending.add(frame, 19);
+      if (given.length === 1) pending.add(frame, 19, 80);
     }
     expect(given).toEqual([17, 18]);
     expect([...pending.due()].map(({ sinceMs }) => sinceMs)).toEqual([19]);

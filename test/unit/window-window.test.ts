@@ -1,6 +1,6 @@
 /** A window as a whole, at the edges of what it takes and tells. */
 import { describe, expect, it } from "vitest";
-import { DOOR_AGE_MINUTES, WINDOWS } from "../../src/config.ts";
+import { DOOR_AGE_MINUTES, FUTURE_MAX_MS, FUTURE_SLACK_MS, WINDOWS } from "../../src/config.ts";
 import { REQS } from "../../src/window/tally.ts";
 import { Window } from "../../src/window/window.ts";
 import { mixed } from "../support/hashes.ts";
@@ -75,7 +75,7 @@ describe("a window", () => {
     ]);
     expect(WINDOWS.map((name) => window.total(name).fingerprints)).toEqual([1, 2, 3]);
     expect(WINDOWS.map((name) => window.total(name).all[REQS])).toEqual([1, 3, 5]);
-    expect(window.takeDropped()).toEqual({ late: 1, overflow: 0 });
+    expect(window.takeDropped()).toEqual({ late: 1, future: 0, overflow: 0 });
     // In the order of slots, and at both ends of one.
     const edges = windowOf(
       one(4, 10_000),
@@ -211,5 +211,35 @@ describe("a window", () => {
     expect([held(2), held(3)]).toEqual([true, false]);
     comes(3, start + (DOOR_AGE_MINUTES + 1) * 60_000 + 2);
     expect([held(2), held(3)]).toEqual([false, true]);
+  });
+
+  it("WIN-22: what no right clock can have shown yet is future: counted as that, dropped, and never due", () => {
+    const far = FUTURE_MAX_MS + FUTURE_SLACK_MS;
+    const window = new Window(9);
+    const ahead = (ms: number): Observed => ({ at: NOON + ms, ja4: ja4Of(1), ip: 1 });
+    const mixed = frameOf([ahead(far), ahead(far + 1), ahead(0), ahead(-3_700_000), ahead(far + 3_600_000)]);
+    expect(window.apply(mixed, NOON)).toBe(2);
+    expect(window.takeDropped()).toEqual({ late: 1, future: 2, overflow: 0 });
+    // A frame of nothing else does not wait.
+    expect(window.apply(frameOf([ahead(far + 1)]), NOON)).toBe(0);
+    expect(window.takeDropped()).toEqual({ late: 0, future: 1, overflow: 0 });
+    const reqs = () => window.total("1h").all[REQS];
+    const seen = [far - 1, far, far + 1, far + 60_000].map((ms) => {
+      window.advance(NOON + ms);
+      return [reqs(), window.memory().pending];
+    });
+    expect(seen.map(([count]) => count)).toEqual([1, 2, 2, 2]);
+    expect(seen.map(([, pending]) => pending! > 0)).toEqual([true, false, false, false]);
+    expect(window.takeDropped()).toEqual({ late: 0, future: 0, overflow: 0 });
+    // By the window's clock, which does not go back.
+    expect(window.apply(frameOf([ahead(2 * far + 59_000)]), NOON)).toBe(1);
+  });
+
+  it("WIN-22: what waited is never late, even when the clock jumps over its hour", () => {
+    const window = new Window(9);
+    expect(window.apply(frameOf([{ at: NOON + 30_000, ja4: ja4Of(1) }]), NOON)).toBe(1);
+    window.advance(NOON + 2 * 3_600_000);
+    expect(window.takeDropped()).toEqual({ late: 0, future: 0, overflow: 0 });
+    expect([window.isEmpty, window.firstDataMs, window.fingerprints.size]).toEqual([true, 0, 0]);
   });
 });
