@@ -21,7 +21,8 @@ import { SettingsStore } from "./sql/settings-store.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
 
-const RETRY_MS = SECOND_MS;
+/** Longer than a push takes, or every alarm would find the push before it still under way. */
+const RETRY_MS = 2 * SECOND_MS;
 const FIRST_EPOCH = 1;
 const HASH_KEY_BYTES = 16;
 
@@ -110,9 +111,14 @@ export class Settings extends DurableObject<Env> {
     };
   }
 
-  /** Sends the settings to every shard and waits for their word; an alarm repeats it for those that stayed silent. */
+  /**
+   * Sends the settings to every shard and waits for their word; an alarm repeats it for those that stayed silent. The alarm
+   * is set with the change itself, before anything is sent: an object that dies in between pushes when it wakes up.
+   */
   async #push(): Promise<void> {
     const { epoch, shards } = this.map();
+    await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
+    const revision = this.#store.revision;
     const settings = this.#shardSettings();
     const stubs = new Stubs(this.env, this.#options);
     const pushes = Array.from({ length: shards }, (_, shard) =>
@@ -129,7 +135,8 @@ export class Settings extends DurableObject<Env> {
       silent++;
       logWarning({ event: "settings_not_pushed", site: this.#site, shard, error: errorClass(result.reason) });
     });
-    if (silent > 0) await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
+    // Another change meanwhile has set its own.
+    if (silent === 0 && revision === this.#store.revision) await this.ctx.storage.deleteAlarm();
   }
 }
 
