@@ -6,9 +6,11 @@ import { DurableObject } from "cloudflare:workers";
 import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { RANKS_WAIT_MS } from "../src/config.ts";
-import { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
 import { siteOf } from "../src/detect/site-view.ts";
+import { IngestLog } from "../src/ingest/log.ts";
+import type { ShardMemory } from "../src/ingest/memory.ts";
+import { recover } from "../src/ingest/recovery.ts";
 import { type Options, parseOptions } from "../src/options.ts";
 import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
 import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
@@ -16,12 +18,11 @@ import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
 import type { ShardReport } from "../src/signals/census-wire.ts";
 import { minuteOf } from "../src/window/time.ts";
-import { Window } from "../src/window/window.ts";
+import type { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
 import { nextTick } from "./alarm.ts";
 import { Claims } from "./claims.ts";
 import type { Env } from "./env.ts";
-import { IngestLog, warnUnreadable } from "./ingest-log.ts";
 import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
 import { ShardStore } from "./sql/shard-store.ts";
@@ -33,8 +34,8 @@ export class FingerprintShard extends DurableObject<Env> {
   readonly #options: Options;
   readonly #place: ShardPlace;
   readonly #store: ShardStore;
-  readonly #window = new Window(crypto.getRandomValues(new Uint32Array(1))[0]!);
-  readonly #evidence = new EvidenceRing();
+  readonly #memory: ShardMemory;
+  readonly #window: Window;
   readonly #log: IngestLog;
   readonly #ranks: RanksLink;
   readonly #watch: Watch;
@@ -50,7 +51,7 @@ export class FingerprintShard extends DurableObject<Env> {
     super(ctx, env);
     this.#options = parseOptions(env);
     this.#place = parseShardName(ctx.id.name);
-    const { site, shard } = this.#place;
+    const { site } = this.#place;
     const stubs = new Stubs(env, this.#options);
     this.#store = new ShardStore(ctx.storage);
     this.#settings = this.#store.meta.get("settings") ?? {
@@ -59,16 +60,21 @@ export class FingerprintShard extends DurableObject<Env> {
       thresholds: [],
     };
     this.#claims = new Claims(this.#store);
-    this.#log = new IngestLog(this.#store, this.#window, this.#evidence, {
+    const recovery = recover(this.#store, Date.now(), this.#seed());
+    const { memory, replayed, unreadable, checkpoint } = recovery;
+    if (unreadable > 0) this.#warn("log_unreadable", undefined, { count: unreadable });
+    if (checkpoint === "unreadable") this.#warn("checkpoint_unreadable", undefined, { count: replayed });
+    this.#memory = memory;
+    this.#window = memory.window;
+    this.#log = new IngestLog(this.#store, recovery, {
       nowMs: () => Date.now(),
       sync: () => this.#committed(),
       pause,
     });
-    warnUnreadable(site, shard, this.#log.recover(Date.now()));
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
     this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site));
     const origin = this.#options.publicUrl ?? "";
-    this.#watch = new Watch(this.#store, this.#window, this.#evidence, { name: site, origin }, (bytes) =>
+    this.#watch = new Watch(this.#store, this.#window, memory.evidence, { name: site, origin }, (bytes) =>
       crypto.getRandomValues(bytes),
     );
     this.#outbox = new Outbox(this.#store, stubs, this.#place);
@@ -130,8 +136,12 @@ export class FingerprintShard extends DurableObject<Env> {
     return {
       shard: this.#place.shard,
       asOfMs,
-      memory: { ...this.#window.memory(), evidence: this.#evidence.byteLength },
-      pressure: this.#window.pressure(),
+      memory: {
+        ...this.#window.memory(),
+        evidence: this.#memory.evidence.byteLength,
+        ids: this.#memory.ids.byteLength,
+      },
+      pressure: { ...this.#window.pressure(), calls_refused: this.#log.refusedCalls },
       fingerprints: this.#window.fingerprints.size,
       ranksAsOfMs: this.#ranks.asOfMs,
       firstDataMs: this.#firstDataMs() || undefined,
@@ -180,12 +190,22 @@ export class FingerprintShard extends DurableObject<Env> {
     // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
     await this.#schedule();
     this.#log.noteSuppressed(this.#watch.tick(this.#settings.thresholds, this.#firstDataMs()));
-    if (minuteOf(nowMs) !== this.#trimmedMinute) this.#trim(nowMs);
+    this.#keep(() => this.#log.checkpoint(nowMs));
+    if (minuteOf(nowMs) !== this.#trimmedMinute) this.#keep(() => this.#trim(nowMs));
     const results = await Promise.allSettled([this.#exchangeRanks(), this.#outbox.deliver()]);
     for (const result of results) {
       if (result.status === "rejected") this.#warn("tick_incomplete", result.reason);
     }
     await this.#schedule();
+  }
+
+  /** What can wait for the next time, e.g. because the disk is full, must not keep the rest of a tick from happening. */
+  #keep(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#warn("tick_incomplete", error);
+    }
   }
 
   /** Once a minute: forgets what is old, keeps what the log will not hold much longer. */
@@ -244,7 +264,7 @@ export class FingerprintShard extends DurableObject<Env> {
       jitter: (this.#place.shard % 8) / 8,
       lastIngestMs: this.#lastIngestMs,
       busy: this.#watch.isBusy || this.#outbox.isWaiting,
-      empty: this.#window.isEmpty,
+      empty: this.#window.isEmpty && this.#log.isEmpty,
     });
     if (at !== undefined && at < (this.#nextTickMs ?? Number.POSITIVE_INFINITY)) await this.#setTick(at);
   }
@@ -259,8 +279,17 @@ export class FingerprintShard extends DurableObject<Env> {
     this.#store.meta.set("settings", settings);
   }
 
-  #warn(event: string, error?: unknown): void {
+  /** Of the shard's own: clients must not be able to aim at its tables, and a start must find the same ones. */
+  #seed(): number {
+    const held = this.#store.meta.get<number>("seed");
+    if (held !== undefined) return held;
+    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
+    this.#store.meta.set("seed", seed);
+    return seed;
+  }
+
+  #warn(event: string, error?: unknown, more: { count?: number } = {}): void {
     const { site, shard } = this.#place;
-    logWarning({ event, site, shard, ...(error === undefined ? {} : { error: errorClass(error) }) });
+    logWarning({ event, site, shard, ...more, ...(error === undefined ? {} : { error: errorClass(error) }) });
   }
 }

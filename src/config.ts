@@ -145,17 +145,29 @@ export const EVIDENCE_SAMPLES_ENOUGH = 64;
 /**
  * Group commit: rows written are the largest cost of a shard. Up to COMMIT_QUIET_CALLS calls a second each call is
  * written at once; from there the pause between commits grows, until at COMMIT_BUSY_CALLS and above it is the longest.
- * A row a call costs $1 a million on top of the call's $0.15; with the pause a shard writes at most 4 small rows a second.
+ * A row a call costs $1 a million on top of the call's $0.15; with the pause a busy shard writes one small row a second.
  */
 export const COMMIT_QUIET_CALLS = 10;
-export const COMMIT_BUSY_CALLS = 20;
-export const COMMIT_PAUSE_MAX_MS = 250;
+export const COMMIT_BUSY_CALLS = 50;
+export const COMMIT_PAUSE_MAX_MS = 1_000;
 /** A group of this size gains nothing by waiting: its row is as full as a row should be … */
 export const COMMIT_FULL_BYTES = 1_000_000;
 /** … or it holds the calls of a few dozen senders that each wait for their answer, and no further one may come. */
 export const COMMIT_FULL_CALLS = 32;
 /** Frames of one row of the log together; the platform's limit on a row is 2 MB. */
 export const LOG_ROW_MAX_BYTES = 1_500_000;
+/**
+ * A start reads at most about so many observations again, which takes 0.2 s; what came before them is in a checkpoint,
+ * of which one costs 1 to 20 rows and some ten milliseconds …
+ */
+export const CHECKPOINT_ROWS = 150_000;
+/** … so that a shard under the highest load must not be busy with them. */
+export const CHECKPOINT_PAUSE_MS = 20 * SECOND_MS;
+/**
+ * Numbers of a source that a shard can tell apart below its newest one: two words. A sender never has numbers of one
+ * source under way that are so far apart.
+ */
+export const FRAME_ID_WINDOW = 64;
 /**
  * Frames that a shard holds in memory because they are not durable yet; what comes on top is refused as overload. With
  * their decoded columns they take about twice that, of an isolate's 128 MB.

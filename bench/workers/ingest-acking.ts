@@ -16,7 +16,9 @@ export class FingerprintShard extends DurableObject {
   readonly #calls = new CallRate();
   readonly #commits = new GroupCommit<Entry>({
     nowMs: () => Date.now(),
-    write: (payloads, nowMs) => this.#store.appendLog(minuteOf(nowMs), groupRows(payloads)),
+    write: (payloads, nowMs) => {
+      this.#store.appendLog(minuteOf(nowMs), nowMs, groupRows(payloads));
+    },
     apply: () => {},
     sync: () => this.ctx.storage.sync(),
     pause,
@@ -31,11 +33,9 @@ export class FingerprintShard extends DurableObject {
   /** What is on its disk. */
   summary(): { frames: number; rows: number } {
     let [frames, rows] = [0, 0];
-    for (const minute of this.#store.logMinutes) {
-      for (const row of this.#store.logRows(minute)) {
-        frames += framesOfRow(row).length;
-        rows++;
-      }
+    for (const { bytes } of this.#store.logRows({ minute: 0, seq: 0 })) {
+      frames += framesOfRow(bytes).length;
+      rows++;
     }
     return { frames, rows };
   }

@@ -27,7 +27,7 @@ export class Acking extends DurableObject {
 
   ingest(): IngestResult {
     noteCall();
-    return { ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 };
+    return { ok: true, accepted: 0, duplicate: 0, stale: 0, flushAfterMs: 0 };
   }
 }
 

@@ -9,10 +9,17 @@ export interface Migration {
   sql: string[];
 }
 
-/** The slice of storage that stores need. */
+/** The slice of storage that stores need; by structure, so that they run on any SQLite. */
 export interface Sql {
-  sql: Pick<SqlStorage, "exec">;
+  sql: { exec<T extends Row>(query: string, ...bindings: unknown[]): Rows<T> };
   transactionSync<T>(closure: () => T): T;
+}
+
+type Row = Record<string, ArrayBuffer | string | number | null>;
+
+interface Rows<T> extends Iterable<T> {
+  toArray(): T[];
+  one(): T;
 }
 
 /** Brings the database up to date. Throws when its history is not a prefix of `migrations`. */

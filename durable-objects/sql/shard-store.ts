@@ -2,14 +2,21 @@
  * A shard's disk.
  *
  *   log_{minute}   groups of frames by arrival (`src/ingest/group-row.ts`), one table a minute; a whole minute is
- *                  forgotten by DROP TABLE, which bills no rows
+ *                  forgotten by DROP TABLE, which bills no rows. `seq` = time of the write, ms, × 1,024 + place in it;
+ *                  code of before counted it up from 1
+ *   checkpoint     the memory at one place of the log, cut into rows; made when first needed and not by a migration, since
+ *                  code that does not know it does as well without
  *   idempotency    requests with a key whose home is this shard
  *   outbox         events on their way to the feed; `n` never starts again (meta.outbox)
  *   episodes       running episodes and raised thresholds, so that a restart raises nothing again
  *   born           first sight of fingerprints older than the log
- *   meta           totals of dropped minutes, settings, warm-up
+ *   meta           totals of dropped minutes, settings, warm-up, seed
  */
-import { COUNTERS, type CounterName, type Source } from "../../src/wire/frame.ts";
+import { LOG_ROW_MAX_BYTES } from "../../src/config.ts";
+import type { LogDisk } from "../../src/ingest/log.ts";
+import type { LogPosition } from "../../src/ingest/memory.ts";
+import type { LogRow } from "../../src/ingest/recovery.ts";
+import type { LoggedTotals, UnloggedTotals } from "../../src/ingest/totals.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
 
 const MIGRATIONS: Migration[] = [
@@ -26,30 +33,20 @@ const MIGRATIONS: Migration[] = [
   },
 ];
 
-/** What a shard counted since the site's first start. */
-export interface Totals {
-  accepted: number;
-  duplicate: number;
-  late: number;
-  shed: number;
-  overflow: number;
-  suppressed: number;
-  counters: Record<CounterName, number>;
-  sources: Partial<Record<Source, number>>;
-}
-
-export function emptyTotals(): Totals {
-  const counters = Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Record<CounterName, number>;
-  return { accepted: 0, duplicate: 0, late: 0, shed: 0, overflow: 0, suppressed: 0, counters, sources: {} };
-}
-
 /** A text row this long at most; the platform's limit is 2 MB. */
 const PART_CHARS = 500_000;
 
-export class ShardStore {
+/** Rows of a log that one ms has room for: times stay exact, and numbers below 2^53. */
+const SEQ_A_MS = 1_024;
+/** Code of before counted rows from 1; no time is as small. */
+const SEQ_COUNTED_MAX = 2 ** 40;
+
+export class ShardStore implements LogDisk {
   readonly meta: Meta;
   readonly #storage: Sql;
   readonly #logs: number[];
+  /** `seq` of the newest row of the log. */
+  #lastSeq: number;
 
   constructor(storage: Sql) {
     migrate(storage, MIGRATIONS);
@@ -60,31 +57,44 @@ export class ShardStore {
       .toArray()
       .map(({ name }) => Number(name.slice("log_".length)))
       .sort((a, b) => a - b);
+    const newest = this.#logs.at(-1);
+    this.#lastSeq =
+      newest === undefined
+        ? 0
+        : (storage.sql.exec<{ seq: number | null }>(`SELECT MAX(seq) AS seq FROM log_${newest}`).one().seq ??
+          0);
   }
 
   transaction<T>(closure: () => T): T {
     return this.#storage.transactionSync(closure);
   }
 
-  /** Appends rows to the log of the minute in which their frames were committed, all or none. */
-  appendLog(minute: number, rows: readonly Uint8Array[]): void {
+  appendLog(minute: number, atMs: number, rows: readonly Uint8Array[]): LogPosition {
+    const { sql } = this.#storage;
+    const isNew = !this.#logs.includes(minute);
+    let seq = Math.max(atMs * SEQ_A_MS, this.#lastSeq + 1) - 1;
     this.#storage.transactionSync(() => {
-      if (!this.#logs.includes(minute)) {
-        // The number comes from the clock, not from a caller: safe to put into the statement.
-        this.#storage.sql.exec(`CREATE TABLE log_${minute} (seq INTEGER PRIMARY KEY, frame BLOB NOT NULL)`);
-      }
-      for (const row of rows) this.#storage.sql.exec(`INSERT INTO log_${minute} (frame) VALUES (?)`, row);
+      // The number comes from the clock, not from a caller: safe to put into the statement.
+      if (isNew) sql.exec(`CREATE TABLE log_${minute} (seq INTEGER PRIMARY KEY, frame BLOB NOT NULL)`);
+      for (const row of rows) sql.exec(`INSERT INTO log_${minute} (seq, frame) VALUES (?, ?)`, ++seq, row);
     });
     // Only after the transaction: a rolled-back table must not be taken for an existing one.
-    if (!this.#logs.includes(minute)) this.#logs.push(minute);
+    if (isNew) this.#logs.push(minute);
+    this.#lastSeq = seq;
+    return { minute, seq };
   }
 
-  /** Every row of one minute's log, in order of arrival. */
-  *logRows(minute: number): Generator<Uint8Array> {
-    for (const row of this.#storage.sql.exec<{ frame: ArrayBuffer }>(
-      `SELECT frame FROM log_${minute} ORDER BY seq`,
-    )) {
-      yield new Uint8Array(row.frame);
+  *logRows(after: LogPosition): Generator<LogRow> {
+    for (const minute of this.#logs) {
+      if (minute < after.minute) continue;
+      const seqs = this.#storage.sql.exec<{ seq: number; frame: ArrayBuffer }>(
+        `SELECT seq, frame FROM log_${minute} WHERE seq > ? ORDER BY seq`,
+        minute === after.minute ? after.seq : 0,
+      );
+      for (const { seq, frame } of seqs) {
+        const atMs = seq < SEQ_COUNTED_MAX ? undefined : Math.floor(seq / SEQ_A_MS);
+        yield { minute, seq, atMs, bytes: new Uint8Array(frame) };
+      }
     }
   }
 
@@ -92,8 +102,7 @@ export class ShardStore {
     return this.#logs;
   }
 
-  /** Forgets the logs of minutes before `minute`; `totals` is what they counted, stored in the same step. */
-  dropLogs(minute: number, totals: Totals): void {
+  dropLogs(minute: number, totals: LoggedTotals): void {
     const old = this.#logs.filter((held) => held < minute);
     if (old.length === 0) return;
     this.#storage.transactionSync(() => {
@@ -101,6 +110,54 @@ export class ShardStore {
       for (const held of old) this.#storage.sql.exec(`DROP TABLE log_${held}`);
     });
     this.#logs.splice(0, this.#logs.length, ...this.#logs.filter((held) => held >= minute));
+  }
+
+  droppedTotals(): Partial<LoggedTotals> | undefined {
+    return this.meta.get("totals");
+  }
+
+  unloggedTotals(): Partial<UnloggedTotals> | undefined {
+    return this.meta.get("soft_totals");
+  }
+
+  setUnloggedTotals(totals: UnloggedTotals): void {
+    this.meta.set("soft_totals", totals);
+  }
+
+  checkpoint(): Uint8Array | undefined {
+    if (!this.#hasCheckpoints()) return undefined;
+    const parts = this.#storage.sql
+      .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM checkpoint ORDER BY part")
+      .toArray()
+      .map(({ bytes }) => new Uint8Array(bytes));
+    if (parts.length === 0) return undefined;
+    const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  setCheckpoint(image: Uint8Array | undefined): void {
+    const { sql } = this.#storage;
+    if (image === undefined && !this.#hasCheckpoints()) return;
+    this.#storage.transactionSync(() => {
+      sql.exec("CREATE TABLE IF NOT EXISTS checkpoint (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL)");
+      let part = 0;
+      for (let at = 0; image !== undefined && at < image.length; at += LOG_ROW_MAX_BYTES) {
+        const bytes = image.subarray(at, at + LOG_ROW_MAX_BYTES);
+        sql.exec("INSERT OR REPLACE INTO checkpoint (part, bytes) VALUES (?, ?)", part++, bytes);
+      }
+      sql.exec("DELETE FROM checkpoint WHERE part >= ?", part);
+    });
+  }
+
+  #hasCheckpoints(): boolean {
+    return (
+      this.#storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'checkpoint'").toArray().length > 0
+    );
   }
 
   /** Events in order, oldest first; at most `limit`. */
@@ -137,18 +194,22 @@ export class ShardStore {
     this.#storage.sql.exec("DELETE FROM episodes WHERE key = ?", key);
   }
 
-  /** First sights by fingerprint. */
-  *born(): Generator<[string, number]> {
+  born(): { atMs: number; entries: Generator<[string, number]> } {
+    // Code of before did not say when.
+    return { atMs: this.meta.get<number>("born_ms") ?? Number.POSITIVE_INFINITY, entries: this.#born() };
+  }
+
+  *#born(): Generator<[string, number]> {
     for (const { entries } of this.#storage.sql.exec<{ entries: string }>("SELECT entries FROM born")) {
       yield* JSON.parse(entries) as [string, number][];
     }
   }
 
-  /** Replaces the stored first sights. */
-  setBorn(entries: readonly [string, number][]): void {
+  setBorn(atMs: number, entries: readonly [string, number][]): void {
     const text = JSON.stringify(entries);
     const perPart = Math.max(1, Math.floor((entries.length * PART_CHARS) / Math.max(1, text.length)));
     this.#storage.transactionSync(() => {
+      this.meta.set("born_ms", atMs);
       this.#storage.sql.exec("DELETE FROM born");
       for (let part = 0; part * perPart < entries.length; part++) {
         const slice = JSON.stringify(entries.slice(part * perPart, (part + 1) * perPart));

@@ -1,6 +1,7 @@
 /** What is read back (contract §4). Answers never hold null or NaN: what cannot be computed has no key. */
 import * as z from "zod/mini";
 import { LOOKUP_MAX } from "../config.ts";
+import type { Totals } from "../ingest/totals.ts";
 import { COUNTERS, SOURCES } from "../wire/frame.ts";
 import { components, count, ja4, rank, ratio, time } from "./common.ts";
 
@@ -176,14 +177,13 @@ export const summary = z
       accepted: count,
       duplicate: count,
       late: count,
+      future: count,
+      stale: count,
       shed: count,
       overflow: count,
       suppressed: count,
       ...Object.fromEntries(COUNTERS.map((name) => [name, count])),
-    } as Record<
-      "accepted" | "duplicate" | "late" | "shed" | "overflow" | "suppressed" | (typeof COUNTERS)[number],
-      typeof count
-    >),
+    } as Record<keyof Omit<Totals, "counters" | "sources"> | (typeof COUNTERS)[number], typeof count>),
     sources: z.partialRecord(z.enum(SOURCES), count),
     warm_up: z.optional(z.object({ until: time, kinds: z.array(z.string()) })),
     shards: z.array(
@@ -198,6 +198,8 @@ export const summary = z
         tracked: count,
         evicted: count,
         folded: count,
+        /** Calls refused for overload since the shard woke up; what was refused for good is in `shed`. */
+        calls_refused: count,
       }),
     ),
     partial,
@@ -205,7 +207,7 @@ export const summary = z
   .register(components, {
     id: "Summary",
     description:
-      "The site in numbers. `reqs` counts every accepted request, those without a JA4 too; `since_start` counts everything that was accepted or dropped since the site's first start.",
+      "The site in numbers. `reqs` counts every accepted request, those without a JA4 too; `since_start` counts everything that was accepted or dropped since the site's first start. What was sent is one of `accepted`, `late` (older than the hour when it arrived), `future` (too far ahead of the shard's clock), `duplicate` (counted before), `stale` (too old to tell), `shed` (refused for overload), `rejected`, `expired`, `lost_at_edge`; `overflow` is part of `accepted`.",
   });
 export type SummaryAnswer = z.infer<typeof summary>;
 

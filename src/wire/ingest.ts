@@ -6,6 +6,8 @@ export type IngestResult =
       ok: true;
       accepted: number;
       duplicate: number;
+      /** Rows of frames too old to tell whether they were taken; they are done with, and counted by the shard. */
+      stale: number;
       /** How long an edge isolate should collect before its next call, ms; 0 = as it likes. */
       flushAfterMs: number;
     }

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { STAMP_MS, WINDOWS, type WindowName } from "../../src/config.ts";
+import { FrameIds } from "../../src/ingest/frame-ids.ts";
 import { sortCall } from "../../src/ingest/sort-call.ts";
 import { windowNumbers } from "../../src/window/snapshot.ts";
 import { minuteOf, windowFrom } from "../../src/window/time.ts";
@@ -216,17 +217,17 @@ describe("window", () => {
             return encodeFrame(frame);
           });
           const [window, once] = [new Window(SEED), new Window(SEED)];
-          const ids = new Set<string>();
+          const ids = new FrameIds();
           let duplicate = 0;
           for (const call of order) {
             const sorted = sortCall(
               call.map((i) => frames[i]!),
-              { has: (id) => ids.has(id), queued: () => undefined },
+              { age: (id) => ids.age(id), queued: () => undefined },
             );
             if (typeof sorted === "string") throw new Error(sorted);
             duplicate += sorted.duplicate;
-            for (const { id, frame } of sorted.frames) {
-              ids.add(id);
+            for (const { frame } of sorted.frames) {
+              ids.take(frame.id, 1);
               window.apply(frame, START);
             }
           }

@@ -15,8 +15,6 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
   "options.ts": ["base"],
   wire: ["base"],
-  // A shard's way from call to disk, up to the storage itself.
-  ingest: ["base", "wire"],
   // Made-up traffic with labels, for the demo and for evaluation; no part of the Worker.
   simulate: ["base", "wire"],
   sketch: ["base"],
@@ -24,10 +22,12 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   signals: ["base", "wire", "sketch", "window"],
   edge: ["base", "wire", "signals"],
   detect: ["base", "wire", "window", "signals"],
+  // A shard's way from call to disk and back, up to the storage itself.
+  ingest: ["base", "wire", "window", "detect"],
   thresholds: ["base", "wire", "window", "signals", "detect"],
   feed: ["base", "wire", "detect", "thresholds"],
   // Shapes that users send and get, and the answers built from them.
-  schemas: ["base", "wire", "detect", "thresholds", "feed"],
+  schemas: ["base", "wire", "ingest", "detect", "thresholds", "feed"],
   reading: ["base", "wire", "window", "signals", "detect", "thresholds", "feed", "schemas"],
   api: [
     "base",

@@ -138,7 +138,7 @@ export class EdgeWorld {
         refuses: { ok: false, fault: "unknown_version" },
         overloaded: { ok: false, fault: "overloaded" },
       };
-      return answers[luck] ?? ({ ok: true, accepted: 0, duplicate: 0, flushAfterMs: 0 } as const);
+      return answers[luck] ?? ({ ok: true, accepted: 0, duplicate: 0, stale: 0, flushAfterMs: 0 } as const);
     };
     return {
       batch: this.batch,

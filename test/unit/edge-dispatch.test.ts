@@ -25,7 +25,7 @@ class Shards {
     this.offered.push({ shard, versions, ids: frames.map(({ id }) => id.join()) });
     if (versions.some((version) => version > this.#reads)) return { ok: false, fault: "unknown_version" };
     const accepted = frames.reduce((sum, { rows }) => sum + rows, 0);
-    return { ok: true, accepted, duplicate: 0, flushAfterMs: 0 };
+    return { ok: true, accepted, duplicate: 0, stale: 0, flushAfterMs: 0 };
   };
 }
 

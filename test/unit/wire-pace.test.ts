@@ -26,7 +26,7 @@ describe("a shard's pace", () => {
   });
 
   it("PACE-3: an overload is thrown as one that passes, everything else is an answer", () => {
-    const taken = { ok: true, accepted: 1, duplicate: 0, flushAfterMs: 0 } as const;
+    const taken = { ok: true, accepted: 1, duplicate: 0, stale: 0, flushAfterMs: 0 } as const;
     expect(finalAnswer(taken)).toBe(taken);
     const refused = { ok: false, fault: "malformed" } as const;
     expect(finalAnswer(refused)).toBe(refused);

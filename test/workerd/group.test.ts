@@ -125,7 +125,7 @@ describe("group commit", () => {
       Object.defineProperty(state.storage.sql, "exec", {
         configurable: true,
         value(this: SqlStorage, query: string, ...bindings: unknown[]) {
-          const [row] = query.startsWith("INSERT INTO log_") ? (bindings as Uint8Array[]) : [];
+          const row = query.startsWith("INSERT INTO log_") ? (bindings[1] as Uint8Array) : undefined;
           const ids = row === undefined ? [] : framesOfRow(row).map((bytes) => decodeFrame(bytes).id[0]);
           if (ids.includes(66)) throw new Error("cannot be written");
           return real.call(this, query, ...bindings);

@@ -1,0 +1,100 @@
+/**
+ * What a shard knows in memory because of its log. It changes by `take` alone, so that reading the log again with the same
+ * times gives the same memory; its image is the checkpoint.
+ *
+ *   image  position: minute, seq · totals by minute, as JSON · frame ids · evidence · window
+ */
+import { ImageError, layoutOf, readImage, writeImage } from "../base/image.ts";
+import { EvidenceRing } from "../detect/evidence-ring.ts";
+import { Window } from "../window/window.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameIds } from "./frame-ids.ts";
+import { addLogged, type LoggedTotals, noLogged } from "./totals.ts";
+
+/** A place in the log, by the minute's table and the row in it. */
+export interface LogPosition {
+  readonly minute: number;
+  readonly seq: number;
+}
+
+const LOG_START: LogPosition = { minute: 0, seq: 0 };
+
+const LAYOUT = layoutOf("shard memory", "minute", "seq", "totals");
+
+export class ShardMemory {
+  readonly window: Window;
+  readonly evidence: EvidenceRing;
+  readonly ids: FrameIds;
+  /** Totals of the minutes (of arrival) that are in the log. */
+  readonly perMinute: Map<number, LoggedTotals>;
+  /** Last row of the log that was taken. */
+  position: LogPosition;
+
+  private constructor(parts: Pick<ShardMemory, "window" | "evidence" | "ids" | "perMinute" | "position">) {
+    this.window = parts.window;
+    this.evidence = parts.evidence;
+    this.ids = parts.ids;
+    this.perMinute = parts.perMinute;
+    this.position = parts.position;
+  }
+
+  /** Nothing is known. `seed`: 32 bits that clients do not know. */
+  static empty(seed: number): ShardMemory {
+    return new ShardMemory({
+      window: new Window(seed),
+      evidence: new EvidenceRing(),
+      ids: new FrameIds(),
+      perMinute: new Map(),
+      position: LOG_START,
+    });
+  }
+
+  /** Takes a frame of the log's table of `minute`, at the time at which it was written, ms. */
+  take(frame: Frame, minute: number, atMs: number): void {
+    let totals = this.perMinute.get(minute);
+    if (totals === undefined) {
+      totals = noLogged();
+      this.perMinute.set(minute, totals);
+    }
+    this.ids.take(frame.id, minute);
+    const accepted = this.window.apply(frame, atMs);
+    const { counters, source, rows } = frame;
+    addLogged(totals, { ...this.window.takeDropped(), accepted, counters, sources: { [source]: rows } });
+    this.evidence.add(frame);
+  }
+
+  image(): Uint8Array {
+    const totals = new TextEncoder().encode(JSON.stringify([...this.perMinute]));
+    return writeImage((into) => {
+      into.section(LAYOUT);
+      into.int(this.position.minute);
+      into.int(this.position.seq);
+      into.bytes(totals);
+      this.ids.writeImage(into);
+      this.evidence.writeImage(into);
+      this.window.writeImage(into);
+    });
+  }
+
+  /** Throws ImageError for whatever this code cannot read. */
+  static read(image: Uint8Array): ShardMemory {
+    return readImage(image, (from) => {
+      from.section(LAYOUT);
+      const position = { minute: from.int(), seq: from.int() };
+      const perMinute = new Map(parseTotals(from.bytes()));
+      const ids = FrameIds.readImage(from);
+      const evidence = EvidenceRing.readImage(from);
+      const window = Window.readImage(from);
+      return new ShardMemory({ window, evidence, ids, perMinute, position });
+    });
+  }
+}
+
+function parseTotals(bytes: Uint8Array): [number, LoggedTotals][] {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as [number, LoggedTotals][];
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ImageError("malformed");
+    throw error;
+  }
+}
