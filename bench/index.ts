@@ -7,6 +7,17 @@ import { frame } from "./frame.ts";
 import { ingest } from "./ingest.ts";
 import { memory } from "./memory.ts";
 import { rank } from "./rank.ts";
+import { restart } from "./restart.ts";
 import { tick } from "./tick.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [distinct, edge, failOpen, frame, ingest, memory, rank, tick];
+export const BENCHMARKS: readonly Benchmark[] = [
+  distinct,
+  edge,
+  failOpen,
+  frame,
+  ingest,
+  memory,
+  rank,
+  restart,
+  tick,
+];

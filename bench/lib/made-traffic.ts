@@ -44,7 +44,8 @@ export function flagsOf(fp: number, n: number): number {
 
 /** Collects observations in frames and has the window count each when it is full. */
 export class FrameFeed implements Observer {
-  readonly #window: Window;
+  readonly #window: Pick<Window, "apply">;
+  readonly #rowsMax: number;
   readonly #keys: Uint32Array;
   readonly #frame: Frame;
   /** Which frame a fingerprint was last in, and where in its table. */
@@ -53,8 +54,10 @@ export class FrameFeed implements Observer {
   #frames = 1;
   #lastMs = 0;
 
-  constructor(window: Window, fingerprints: number) {
+  /** `rowsMax`: rows of a full frame. */
+  constructor(window: Pick<Window, "apply">, fingerprints: number, rowsMax = FRAME_ROWS_MAX) {
     this.#window = window;
+    this.#rowsMax = rowsMax;
     this.#keys = new Uint32Array(fingerprints * KEY_WORDS);
     for (let fp = 0; fp < fingerprints; fp++) packKey(ja4Of(fp), this.#keys, fp * KEY_WORDS);
     this.#inFrame = new Uint32Array(fingerprints);
@@ -84,7 +87,7 @@ export class FrameFeed implements Observer {
     frame.at[row] = ms - frame.baseMs;
     frame.flags[row] = flags;
     for (let i = 0; i < IDENTITIES.length; i++) frame.identities[IDENTITIES[i]!][row] = values[i]!;
-    if (frame.rows === FRAME_ROWS_MAX) this.flush();
+    if (frame.rows === this.#rowsMax) this.flush();
   }
 
   /** Has the window count what is left. */
