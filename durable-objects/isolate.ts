@@ -10,8 +10,10 @@ import {
   EDGE_MAX_ROWS,
   EDGE_MAX_WAITING,
   EDGE_SEND_TIMEOUT_MS,
+  FLUSH_MAX_MS,
 } from "../src/config.ts";
 import { Batch } from "../src/edge/batch.ts";
+import { Channels } from "../src/edge/channels.ts";
 import { Exchange } from "../src/edge/exchange.ts";
 import { Gate } from "../src/edge/gate.ts";
 import { Peers } from "../src/edge/peers.ts";
@@ -19,7 +21,6 @@ import { RowMaker } from "../src/edge/row.ts";
 import { SignalsCache } from "../src/edge/signals-cache.ts";
 import { UserAgentClassifier } from "../src/edge/user-agent.ts";
 import { type Options, parseOptions } from "../src/options.ts";
-import { FRAME_ID_BYTES } from "../src/wire/frame.ts";
 import type { Isolate } from "../src/worker.ts";
 import type { Env } from "./env.ts";
 import { type IsolateMemory, objectsOf } from "./objects.ts";
@@ -34,8 +35,8 @@ const signals = new SignalsCache();
 const keyGate = new Gate({ maxWaiting: EDGE_MAX_WAITING, pauseMs: EDGE_BACK_OFF_MS });
 let options: Options | undefined;
 let batch: Batch | undefined;
-let isolateId: Uint8Array | undefined;
-let frames = 0;
+const channels = new Channels((bytes) => crypto.getRandomValues(bytes));
+const random = () => Math.random();
 
 /** Made once: it holds the bindings, which belong to no request, and makes a stub for every call. */
 let made: { readonly env: Env; readonly isolate: Isolate } | undefined;
@@ -48,13 +49,17 @@ export function isolateOf(env: Env): Isolate {
 
 function isolateWith(env: Env): Isolate {
   options ??= parseOptions(env);
-  batch ??= new Batch({
-    fullRows: EDGE_FULL_ROWS,
-    maxRows: EDGE_MAX_ROWS,
-    maxInflight: EDGE_MAX_INFLIGHT,
-    ageMs: options.flushMs,
-    sendTimeoutMs: EDGE_SEND_TIMEOUT_MS,
-  });
+  batch ??= new Batch(
+    {
+      fullRows: EDGE_FULL_ROWS,
+      maxRows: EDGE_MAX_ROWS,
+      maxInflight: EDGE_MAX_INFLIGHT,
+      ageMs: options.flushMs,
+      ageMaxMs: FLUSH_MAX_MS,
+      sendTimeoutMs: EDGE_SEND_TIMEOUT_MS,
+    },
+    { random, channels },
+  );
   const objects = objectsOf(env, options, memory);
   const wait = (ms: number) => scheduler.wait(ms);
   const now = () => Date.now();
@@ -62,15 +67,7 @@ function isolateWith(env: Env): Isolate {
   const hash = async () => memory.hash ?? (await keyGate.pass(key, now));
   const observed = { site: objects.site, hash, knownHash: () => memory.hash };
   const own = { batch, exchange, rows, peers };
-  const observer = { ...own, objects: observed, now, wait, log: logWarning, nextFrameId };
-  return { options, agents, peers, objects, wait, now, log: logWarning, observer, signals };
-}
-
-/** The isolate's own 96 random bits and a number, big-endian. */
-function nextFrameId(): Uint8Array {
-  isolateId ??= crypto.getRandomValues(new Uint8Array(FRAME_ID_BYTES - 4));
-  const id = new Uint8Array(FRAME_ID_BYTES);
-  id.set(isolateId);
-  new DataView(id.buffer).setUint32(isolateId.length, ++frames);
-  return id;
+  const observer = { ...own, objects: observed, now, wait, log: logWarning };
+  const services = { options, agents, peers, channels, objects, random, wait, log: logWarning };
+  return { ...services, now, observer, signals };
 }

@@ -72,7 +72,19 @@ export const EDGE_SEND_TIMEOUT_MS = 5 * SECOND_MS;
 export const EDGE_FULL_ROWS = 500;
 /** … and holds at most this many; what comes on top is counted as lost_at_edge. */
 export const EDGE_MAX_ROWS = 20_000;
+/** Frames without an answer that an isolate keeps, over all shards; with as many it makes no further ones … */
 export const EDGE_MAX_INFLIGHT = 64;
+/** … and those of one shard. What comes while it fails is held as rows, which go together later: fewer calls. */
+export const EDGE_LANE_FRAMES_MAX = 4;
+/** Frames given up with an unknown fate whose loss is told by an empty frame of the same id, some 200 B each. */
+export const EDGE_TOMBSTONES_MAX = 256;
+/** A shard that fails or refuses is left alone this long at first; each further failure doubles it, up to … */
+export const EDGE_RETRY_FIRST_MS = 5 * SECOND_MS;
+export const EDGE_RETRY_MAX_MS = 60 * SECOND_MS;
+/** All that one request does behind its response, waiting included; the platform ends it after 30 s. */
+export const EDGE_REQUEST_MAX_MS = 25 * SECOND_MS;
+/** With less time than this left a request begins no further call. */
+export const EDGE_TRY_MIN_MS = SECOND_MS;
 /** Requests that wait for the hash key at once; it is there after the first. */
 export const EDGE_MAX_WAITING = 64;
 /** An isolate tells a shard the same global signals again after this long; a shard forgets them after an hour. */
@@ -93,6 +105,11 @@ export const SIGNALS_MAX_AGE_DEFAULT_MS = 5 * SECOND_MS;
 
 // --- Wire frame --------------------------------------------------------------------------------------------
 export const FRAME_ROWS_MAX = 4_000;
+/**
+ * Numbers of one source that a shard tells apart, from its newest one down: two words. What is older is refused for good, so
+ * a sender never has numbers of one source under way that are so far apart.
+ */
+export const FRAME_ID_WINDOW = 64;
 /** Cap on an encoded frame, which must fit into a row of the log. */
 export const FRAME_BYTES_MAX = 1_500_000;
 /** The builder starts a new frame when its estimate passes this, well under FRAME_BYTES_MAX. */
@@ -164,19 +181,15 @@ export const CHECKPOINT_ROWS = 150_000;
 /** … so that a shard under the highest load must not be busy with them. */
 export const CHECKPOINT_PAUSE_MS = 20 * SECOND_MS;
 /**
- * Numbers of a source that a shard can tell apart below its newest one: two words. A sender never has numbers of one
- * source under way that are so far apart.
- */
-export const FRAME_ID_WINDOW = 64;
-/**
  * Frames that a shard holds in memory because they are not durable yet; what comes on top is refused as overload. With
  * their decoded columns they take about twice that, of an isolate's 128 MB.
  */
 export const INGEST_HELD_MAX_BYTES = 16 * 1024 * 1024;
 /** Times a Worker tries a shard before it answers 503. The frame id makes every repeat harmless. */
 export const SHARD_TRIES = 3;
-/** `Retry-After` of a 503. */
+/** `Retry-After` of a 503; where many senders are refused at once it is drawn between the two, so that they spread. */
 export const RETRY_AFTER_S = 5;
+export const RETRY_AFTER_MAX_S = 10;
 
 // --- Feed (contract §6) ---------------------------------------------------------------------------------------
 export const FEED_KEEP_MS = 7 * 24 * HOUR_MS;
@@ -233,7 +246,13 @@ relate(FRAME_BYTES_MAX <= LOG_ROW_MAX_BYTES && LOG_ROW_MAX_BYTES < 2_000_000, "a
 relate(COMMIT_FULL_BYTES <= LOG_ROW_MAX_BYTES, "a full group must fit a row");
 relate(COMMIT_QUIET_CALLS < COMMIT_BUSY_CALLS, "the pause must grow with the calls");
 relate(COMMIT_PAUSE_MAX_MS < EDGE_SEND_TIMEOUT_MS, "a sender must not give up during the pause");
-relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= 25 * SECOND_MS, "age and a send must fit waitUntil's 30 s");
+relate(FLUSH_MAX_MS + EDGE_SEND_TIMEOUT_MS <= EDGE_REQUEST_MAX_MS, "age and a send must fit one request");
+relate(EDGE_REQUEST_MAX_MS <= 25 * SECOND_MS, "a request must end before waitUntil's 30 s");
+relate(EDGE_RETRY_FIRST_MS >= EDGE_SEND_TIMEOUT_MS, "a frame must not be sent again while its sender waits");
+relate(
+  LOG_KEEP_MS >= PAST_MAX_MS + 2 * MINUTE_MS,
+  "a shard must know the id of a frame that is just given up",
+);
 relate(CENSUS_ASK_MS < RANKS_WAIT_MS, "the Census must answer while the reader still waits");
 relate(SIGNALS_RETELL_MS * 4 < HOUR_MS, "signals must be told again well before a shard forgets them");
 relate(RANKS_FRESH_MS < 10 * SECOND_MS, "ranks must be refreshed before they are 10 s old");

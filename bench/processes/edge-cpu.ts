@@ -15,13 +15,12 @@ import { median } from "../../scripts/lib/bench/stats.ts";
 import { KeyedHash } from "../../src/base/hash.ts";
 import { EDGE_FULL_ROWS, EDGE_MAX_INFLIGHT, EDGE_MAX_ROWS, EDGE_SEND_TIMEOUT_MS } from "../../src/config.ts";
 import { Batch } from "../../src/edge/batch.ts";
+import { Channels } from "../../src/edge/channels.ts";
 import { Exchange, type SeenRequest, type SeenResponse } from "../../src/edge/exchange.ts";
 import { facts } from "../../src/edge/facts.ts";
 import type { FingerprintOptions } from "../../src/edge/fingerprint.ts";
-import { framesOf } from "../../src/edge/frames.ts";
 import { RowMaker } from "../../src/edge/row.ts";
 import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
-import { FRAME_ID_BYTES } from "../../src/wire/frame.ts";
 import { HOST, type Visit, visits } from "../lib/traffic.ts";
 
 export interface EdgeCpuInput {
@@ -67,13 +66,9 @@ function observer(shards: number): Observer {
   const rows = new RowMaker(new UserAgentClassifier());
   const exchange = new Exchange();
   const limits = { fullRows: EDGE_FULL_ROWS, maxRows: EDGE_MAX_ROWS, maxInflight: EDGE_MAX_INFLIGHT };
-  const batch = new Batch({ ...limits, ageMs: 10_000, sendTimeoutMs: EDGE_SEND_TIMEOUT_MS });
-  let frames = 0;
-  const nextId = () => {
-    const id = new Uint8Array(FRAME_ID_BYTES);
-    new DataView(id.buffer).setUint32(0, ++frames);
-    return id;
-  };
+  const times = { ageMs: 10_000, ageMaxMs: 20_000, sendTimeoutMs: EDGE_SEND_TIMEOUT_MS };
+  const channels = new Channels((bytes) => bytes.fill(7));
+  const batch = new Batch({ ...limits, ...times }, { channels, random: () => 0.5 });
   return {
     take: (request, response) => {
       const nowMs = Date.now();
@@ -83,9 +78,14 @@ function observer(shards: number): Observer {
     },
     send: () => {
       let bytes = 0;
-      for (const taken of batch.take(Date.now())) {
-        for (const frame of framesOf(taken, { epoch: 1, shards }, nextId)) bytes += frame.bytes.length;
-        batch.settle(taken);
+      const nowMs = Date.now();
+      for (const taken of batch.take(nowMs)) {
+        for (const drive of batch.load(taken, { epoch: 1, shards }, nowMs)) {
+          for (let frame = batch.lanes.begin(drive, nowMs); frame; frame = batch.lanes.begin(drive, nowMs)) {
+            bytes += frame.bytes.length;
+            batch.lanes.answered(drive, frame);
+          }
+        }
       }
       return bytes;
     },

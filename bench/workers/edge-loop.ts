@@ -7,11 +7,10 @@ import { DurableObject } from "cloudflare:workers";
 import { KeyedHash } from "../../src/base/hash.ts";
 import { EDGE_FULL_ROWS, EDGE_MAX_INFLIGHT, EDGE_MAX_ROWS, EDGE_SEND_TIMEOUT_MS } from "../../src/config.ts";
 import { Batch } from "../../src/edge/batch.ts";
+import { Channels } from "../../src/edge/channels.ts";
 import { Exchange } from "../../src/edge/exchange.ts";
-import { framesOf } from "../../src/edge/frames.ts";
 import { RowMaker } from "../../src/edge/row.ts";
 import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
-import { FRAME_ID_BYTES } from "../../src/wire/frame.ts";
 import { visits } from "../lib/traffic.ts";
 
 export class FingerprintShard extends DurableObject {}
@@ -26,8 +25,9 @@ function observed(requests: readonly Request[], response: Response, count: numbe
   const rows = new RowMaker(new UserAgentClassifier());
   const exchange = new Exchange();
   const limits = { fullRows: EDGE_FULL_ROWS, maxRows: EDGE_MAX_ROWS, maxInflight: EDGE_MAX_INFLIGHT };
-  const batch = new Batch({ ...limits, ageMs: 10_000, sendTimeoutMs: EDGE_SEND_TIMEOUT_MS });
-  const nextId = () => new Uint8Array(FRAME_ID_BYTES);
+  const times = { ageMs: 10_000, ageMaxMs: 20_000, sendTimeoutMs: EDGE_SEND_TIMEOUT_MS };
+  const channels = new Channels((bytes) => bytes.fill(7));
+  const batch = new Batch({ ...limits, ...times }, { channels, random: () => 0.5 });
   let bytes = 0;
   for (let i = 0; i < count; i++) {
     const nowMs = Date.now();
@@ -35,8 +35,12 @@ function observed(requests: readonly Request[], response: Response, count: numbe
     batch.add("shop", "edge", rows.ofExchange(exchange, hash), exchange.dropped, nowMs);
     if (!batch.duty(nowMs).send || batch.rows < EDGE_FULL_ROWS) continue;
     for (const taken of batch.take(nowMs)) {
-      for (const frame of framesOf(taken, { epoch: 1, shards: 1 }, nextId)) bytes += frame.bytes.length;
-      batch.settle(taken);
+      for (const drive of batch.load(taken, { epoch: 1, shards: 1 }, nowMs)) {
+        for (let frame = batch.lanes.begin(drive, nowMs); frame; frame = batch.lanes.begin(drive, nowMs)) {
+          bytes += frame.bytes.length;
+          batch.lanes.answered(drive, frame);
+        }
+      }
     }
   }
   return bytes;

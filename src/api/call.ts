@@ -1,6 +1,7 @@
 /** One API call on its way through the router, and how routes are described. */
 import type * as z from "zod/mini";
 import type { Log } from "../base/log.ts";
+import type { Channels } from "../edge/channels.ts";
 import type { Peers } from "../edge/peers.ts";
 import type { UserAgentClassifier } from "../edge/user-agent.ts";
 import type { Options, Scope } from "../options.ts";
@@ -12,6 +13,9 @@ export interface Services {
   objects: Objects;
   agents: UserAgentClassifier;
   peers: Peers;
+  channels: Channels;
+  /** In [0, 1). */
+  random(): number;
   /** Waits that many ms; the platform's `scheduler.wait`. */
   wait(ms: number): Promise<void>;
   log: Log;

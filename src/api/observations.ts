@@ -2,11 +2,23 @@
 import * as z from "zod/mini";
 import { sha256, shardOf } from "../base/hash.ts";
 import { errorClass } from "../base/log.ts";
-import { Problem, unavailable } from "../base/problem.ts";
-import { base64url } from "../base/random.ts";
-import { BODY_OBSERVATIONS_MAX, IDEMPOTENCY_KEY_MAX_CHARS, SHARD_TRIES } from "../config.ts";
+import { Problem } from "../base/problem.ts";
+import {
+  BODY_OBSERVATIONS_MAX,
+  IDEMPOTENCY_KEY_MAX_CHARS,
+  RETRY_AFTER_MAX_S,
+  RETRY_AFTER_S,
+  SHARD_TRIES,
+} from "../config.ts";
 import { type Collected, collect } from "../edge/collect.ts";
-import { dispatch, parcels } from "../edge/dispatch.ts";
+import {
+  ChannelIds,
+  type DispatchOutcome,
+  dispatch,
+  type FrameIds,
+  parcels,
+  seededIds,
+} from "../edge/dispatch.ts";
 import { type IngestAnswer, ingestAnswer, observation } from "../schemas/observation.ts";
 import { NO_COUNTERS } from "../wire/frame-builder.ts";
 import { BODY_TYPES, BodyError, type BodyType, records } from "../wire/records.ts";
@@ -58,8 +70,12 @@ async function postObservations(call: Call): Promise<Response> {
   const nowMs = Date.now();
   const collected = decode(nowMs);
   if (key === undefined) {
-    const seed = base64url(crypto.getRandomValues(new Uint8Array(16)));
-    return accepted(await send(call, map, collected, seed));
+    const ids = new ChannelIds(call.channels, call.site, map.epoch);
+    try {
+      return accepted(await send(call, map, collected, ids));
+    } finally {
+      ids.close();
+    }
   }
   const home = call.at.shard(map, shardOf(key, map.shards, map.epoch));
   const claimed = await claim(home, key, await sha256(concat(type, bytes)));
@@ -70,7 +86,7 @@ async function postObservations(call: Call): Promise<Response> {
   try {
     // Judged by the clock of the key's first try, or a repeat would make other frames out of what has expired since.
     const same = claimed.firstMs === nowMs ? collected : decode(claimed.firstMs);
-    const answer = await send(call, map, same, `key/${call.site}/${key}`);
+    const answer = await send(call, map, same, seededIds(`key/${call.site}/${key}`));
     await home.settle(key, JSON.stringify(answer));
     return accepted(answer);
   } catch (error) {
@@ -133,23 +149,32 @@ async function claim(
   }
 }
 
-async function send(call: Call, map: ShardMap, collected: Collected, seed: string): Promise<IngestAnswer> {
+async function send(call: Call, map: ShardMap, collected: Collected, ids: FrameIds): Promise<IngestAnswer> {
   const { accepted: count, rejected, expired, withoutJa4, errors } = collected;
-  const list = await parcels(collected.builders, seed, "observations", { ...NO_COUNTERS, rejected, expired });
+  const list = await parcels(collected.builders, ids, "observations", { ...NO_COUNTERS, rejected, expired });
   const outcome = await dispatch(
     list,
     (shard, payloads) => call.at.shard(map, shard).ingest(payloads, map.shards),
-    { tries: SHARD_TRIES, wait: call.wait, random: Math.random },
+    { tries: SHARD_TRIES, wait: call.wait, random: call.random },
     call.peers,
     (shard, error) => call.log({ event: "shard_failed", site: call.site, shard, error: errorClass(error) }),
   );
-  if (outcome.failed.length > 0) throw incomplete(outcome.counted);
+  if (outcome.failed.length > 0) throw incomplete(outcome, call.random());
   return { accepted: count, rejected, expired, without_ja4: withoutJa4, errors };
 }
 
-/** Part of the observations may be on disk: the same key completes them, without one `counted` tells how many. */
-function incomplete(counted: number): Problem {
-  return unavailable("Not every shard took its part. Send it again with the same Idempotency-Key.", {
-    counted,
+/**
+ * Part of the observations may be on disk: the same key completes them, without one `counted` tells how many. Senders that
+ * were refused together are asked to come back apart; `random` in [0, 1).
+ */
+export function incomplete(
+  { counted, overloaded }: Omit<DispatchOutcome, "failed">,
+  random: number,
+): Problem {
+  const retryAfterS = RETRY_AFTER_S + Math.floor(random * (RETRY_AFTER_MAX_S - RETRY_AFTER_S + 1));
+  const detail = "Not every shard took its part. Send it again with the same Idempotency-Key.";
+  return new Problem(503, overloaded ? "overloaded" : "unavailable", detail, {
+    headers: { "retry-after": String(retryAfterS) },
+    members: { counted },
   });
 }

@@ -1,4 +1,4 @@
-/** Repeats of calls that are harmless to repeat. */
+/** Repeats of calls that are harmless to repeat: at once, or with pauses that grow. */
 
 export interface RetryDeps {
   tries: number;
@@ -26,8 +26,21 @@ export async function retry<T>(call: () => Promise<T>, { tries, wait, random }: 
   }
 }
 
-function isOverloaded(error: unknown): boolean {
+/** Whether what was thrown says that an object has too much to do: the platform's own error, or ours. */
+export function isOverloaded(error: unknown): boolean {
   return (
     typeof error === "object" && error !== null && (error as { overloaded?: unknown }).overloaded === true
   );
+}
+
+/** Room above a pause that the jitter may take, as a part of it. */
+const JITTER = 0.5;
+
+/**
+ * Pause after so many failures in a row (from 1), ms: `firstMs`, doubled by each further one, with a jitter upwards so that
+ * senders that failed together come back apart; `maxMs` at most. `random`: in [0, 1).
+ */
+export function backOffMs(failures: number, firstMs: number, maxMs: number, random: number): number {
+  const leastMs = Math.min(firstMs * 2 ** (failures - 1), maxMs / (1 + JITTER));
+  return Math.round(leastMs * (1 + JITTER * random));
 }

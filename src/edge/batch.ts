@@ -3,36 +3,41 @@
  * stub: those belong to the request that made them and die with it, and a flush promise shared by requests wedges an
  * isolate for good. So every request decides anew, from the data, what it has to do in its own `waitUntil`:
  *
- *   1. send again what is in flight past its time (its sender may be dead; the shard drops a frame that it has);
- *   2. take and send the buffer when it is full, overdue, or grows fast;
- *   3. without a running lease: lead, i.e. wait for the age, then take and send what nobody else took meanwhile;
+ *   1. drive the lanes (`lane.ts`) that have something to send and no driver: frames that are due for another try, rows
+ *      that waited until their shard was free;
+ *   2. take the buffer, when it is full, overdue, or grows fast, and load it on the lanes of its shards;
+ *   3. without a running lease: lead, i.e. wait for the age, then take and load what nobody else took meanwhile;
  *   4. otherwise nothing: somebody leads.
  *
- * A dead leader's lease runs out, a dead sender's frames are sent again by the next request, and what was taken stays ours
- * until it is in flight: when its taker dies before, it comes back. Lost are only the rows of an isolate that dies, and what
- * the bound cuts off, which is counted and travels as `lost_at_edge`.
+ * A dead leader's lease runs out, a dead driver's too, and what was taken stays ours until it is on a lane: when its taker
+ * dies before, it comes back. Lost are only the rows of an isolate that dies, and what the bounds cut off, which is counted
+ * and travels as `lost_at_edge`.
  *
  * Rows are numbers in the columns of a frame in the making, one for each site and source; a held row has no object.
  */
+
 import type { Counters, Source } from "../wire/frame.ts";
-import { FrameBuilder, type Row } from "../wire/frame-builder.ts";
-import { type Inflight, InflightFrames } from "./inflight.ts";
+import type { FrameBuilder, Row } from "../wire/frame-builder.ts";
+import { spreadPace } from "../wire/ingest.ts";
+import { type Chance, type Drive, Lanes } from "./lanes.ts";
 import { SignalsNews } from "./signals-news.ts";
 
 export interface BatchLimits {
   /** Rows that are sent at once. */
   fullRows: number;
-  /** Rows held or taken at most; further ones are lost, and counted. */
+  /** Rows held, taken or waiting for their shards at most; further ones are lost, and counted. */
   maxRows: number;
-  /** Frames in flight at most; the oldest is given up for a new one, and counted. */
+  /** Frames without an answer at most; with as many no further one is made. */
   maxInflight: number;
-  /** Age of the oldest row at which the buffer is sent, ms. */
+  /** Age of the oldest row at which the buffer is sent, ms … */
   ageMs: number;
-  /** After this long a sender is taken for dead, ms. */
+  /** … and the longest that it becomes when shards are busy, ms. */
+  ageMaxMs: number;
+  /** A call without an answer for so long has failed, ms. */
   sendTimeoutMs: number;
 }
 
-/** What one request is to make into frames. It is the batch's until `settle`. */
+/** What one request is to put on the lanes. It is the batch's until `load`. */
 export interface Taken {
   readonly site: string;
   /** A frame has one source, so what comes by another way is taken apart. */
@@ -44,23 +49,23 @@ export interface Taken {
 
 /** What a request has to do. */
 export interface Duty {
-  readonly resend: readonly [string, Inflight][];
-  /** Take and send now. */
+  readonly drives: readonly Drive[];
+  /** Take and load now. */
   readonly send: boolean;
-  /** Lead: wait this long, then take and send if the lease is still the current one. */
+  /** Lead: wait this long, then take and load if the lease is still the current one. */
   readonly lead: { readonly ms: number; readonly lease: number } | undefined;
 }
 
 /** What nearly every request has to do. */
-const NOTHING: Duty = Object.freeze({ resend: [], send: false, lead: undefined });
+const NOTHING: Duty = Object.freeze({ drives: [], send: false, lead: undefined });
 
 /** A buffer is sent early when it holds this many times what the last flush held: a flood is on its way at once. */
 const GROWTH = 8;
 const GROWTH_MIN_ROWS = 16;
-/** Room for the leader's own wake-up. */
+/** Room for a leader's or driver's own wake-up. */
 const LEASE_SLACK_MS = 2_000;
-/** Emptied builders kept for the next rows: their columns have grown already. */
-const SPARES_MAX = 4;
+/** Part of the room that rows of failing shards may take: those of the others need some too. */
+const WAITING_PART = 0.5;
 
 interface Buffer {
   readonly site: string;
@@ -81,9 +86,10 @@ export class Batch {
   /** What was taken, with the time at which its taker is given up, ms. */
   readonly #taken = new Map<Taken, number>();
   readonly #news = new SignalsNews();
-  readonly #spares: FrameBuilder[] = [];
-  readonly #inflight: InflightFrames;
-  /** Nothing taken or in flight is due before, ms. */
+  readonly #chance: Chance;
+  /** The ways to the shards. */
+  readonly lanes: Lanes;
+  /** Nothing that is taken comes back before, ms. */
   #nextDueMs = Number.POSITIVE_INFINITY;
   #heldRows = 0;
   #takenRows = 0;
@@ -94,32 +100,35 @@ export class Batch {
   #quietUntilMs = 0;
   #ageMs: number;
 
-  constructor(limits: BatchLimits) {
+  constructor(limits: BatchLimits, chance: Chance) {
     this.#limits = limits;
+    this.#chance = chance;
     this.#ageMs = limits.ageMs;
-    this.#inflight = new InflightFrames(limits.maxInflight, limits.sendTimeoutMs);
+    const { maxRows, maxInflight, sendTimeoutMs } = limits;
+    const leaseMs = sendTimeoutMs + LEASE_SLACK_MS;
+    this.lanes = new Lanes(
+      { maxWaiting: maxRows * WAITING_PART, maxInflight, leaseMs },
+      chance,
+      (site, rows, counters) => this.#giveUp(site, rows, counters),
+    );
   }
 
-  /** Rows that are not in flight yet: those held, and those that a request has taken. */
+  /** Rows that are in no frame yet: those held, those that a request has taken, those that wait for their shard. */
   get rows(): number {
-    return this.#heldRows + this.#takenRows;
-  }
-
-  get inflight(): number {
-    return this.#inflight.size;
+    return this.#heldRows + this.#takenRows + this.lanes.waitingRows;
   }
 
   /** Holds a row back for its site, without signals that its shard was told lately. The row's object is the caller's again. */
   add(site: string, source: Source, row: Row, fieldsDropped: number, nowMs: number): void {
     const buffer = this.#buffer(site, source);
     buffer.fieldsDropped += fieldsDropped;
-    if (this.#heldRows + this.#takenRows >= this.#limits.maxRows) {
+    if (this.#heldRows + this.#takenRows + this.lanes.waitingRows >= this.#limits.maxRows) {
       buffer.lost++;
       return;
     }
     let builder = buffer.builders[buffer.builders.length - 1];
     if (builder === undefined || builder.isFull()) {
-      builder = this.#spares.pop() ?? new FrameBuilder();
+      builder = this.lanes.spare();
       buffer.builders.push(builder);
     }
     if (row.signals !== undefined && !this.#news.tell(site, row.ja4, row.signals, nowMs))
@@ -135,22 +144,30 @@ export class Batch {
     this.#buffer(site, "edge").lost += count;
   }
 
-  /** The pace that shards ask for: at least the configured age. */
+  /** The pace that shards ask for, spread over the isolates: at least the configured age. */
   pace(flushAfterMs: number): void {
-    this.#ageMs = Math.max(this.#limits.ageMs, flushAfterMs);
+    const { ageMs, ageMaxMs } = this.#limits;
+    const paceMs = flushAfterMs === 0 ? 0 : spreadPace(flushAfterMs, this.#chance.random());
+    this.#ageMs = Math.max(ageMs, Math.min(ageMaxMs, paceMs));
+  }
+
+  /** A shard has too much to do: the age doubles, until one asks for less. */
+  slowDown(): void {
+    this.#ageMs = Math.min(this.#limits.ageMaxMs, 2 * this.#ageMs);
   }
 
   /** What the request at hand has to do; what it is given nobody else is, until its time runs out. */
   duty(nowMs: number): Duty {
-    const resend = nowMs < this.#nextDueMs ? NOTHING.resend : this.#due(nowMs);
-    if (this.#quietUntilMs > nowMs) return dutyOf(resend, false);
+    if (nowMs >= this.#nextDueMs) this.#takeBack(nowMs);
+    const drives = this.lanes.due(nowMs);
+    if (this.#quietUntilMs > nowMs) return dutyOf(drives, false);
     const rows = this.#heldRows;
     const grown = rows >= GROWTH_MIN_ROWS && rows > GROWTH * Math.max(1, this.#lastFlushRows);
     const overdue = rows > 0 && nowMs - this.#oldestMs >= this.#ageMs + LEASE_SLACK_MS;
     const send = rows >= this.#limits.fullRows || grown || overdue;
-    if (send || rows === 0 || this.#leaseUntilMs > nowMs) return dutyOf(resend, send);
+    if (send || rows === 0 || this.#leaseUntilMs > nowMs) return dutyOf(drives, send);
     this.#leaseUntilMs = nowMs + this.#ageMs + LEASE_SLACK_MS;
-    return { resend, send: false, lead: { ms: this.#ageMs, lease: ++this.#lease } };
+    return { drives, send: false, lead: { ms: this.#ageMs, lease: ++this.#lease } };
   }
 
   /**
@@ -188,58 +205,27 @@ export class Batch {
     return this.#taken.has(taken);
   }
 
-  /** The frames of `taken` are in flight: its builders are empty room again. */
-  settle(taken: Taken): void {
-    if (!this.#taken.delete(taken)) return;
+  /** Puts `taken` on the lanes of its shards; answers those that its taker is to drive. */
+  load(taken: Taken, map: { epoch: number; shards: number }, nowMs: number): Drive[] {
+    if (!this.#taken.delete(taken)) return [];
     this.#takenRows -= taken.rows;
-    for (const builder of taken.builders) {
-      if (this.#spares.length === SPARES_MAX) break;
-      builder.reset();
-      this.#spares.push(builder);
-    }
+    return this.lanes.load(taken, map, nowMs);
   }
 
-  /** Takes back what could not be made into frames now, and keeps quiet for a while. */
+  /** Takes back what could not be loaded now, and keeps quiet for a while. */
   putBack(taken: Taken, nowMs: number, pauseMs: number): void {
     this.#rejoin(taken, nowMs);
     this.#quietUntilMs = nowMs + pauseMs;
   }
 
-  /** Gives up what cannot be made into frames at all. */
-  abandon(taken: Taken): void {
-    if (!this.#taken.delete(taken)) return;
-    this.#takenRows -= taken.rows;
-    this.#giveUp(taken.site, taken.rows, taken.counters);
-  }
-
-  /** Remembers a frame until it is acknowledged. */
-  sent(id: string, frame: Omit<Inflight, "untilMs">, nowMs: number): void {
-    const gone = this.#inflight.add(id, frame, nowMs);
-    if (gone !== undefined) this.#giveUp(gone.site, gone.rows, gone.counters);
-    this.#nextDueMs = Math.min(this.#nextDueMs, nowMs + this.#limits.sendTimeoutMs);
-  }
-
-  /** The shard has it. */
-  acked(id: string): void {
-    this.#inflight.remove(id);
-  }
-
-  /** The shard will never take it. */
-  refused(id: string): void {
-    const frame = this.#inflight.remove(id);
-    if (frame !== undefined) this.#giveUp(frame.site, frame.rows, frame.counters);
-  }
-
-  /** Frames to send again; what was taken and never sent comes back to the rows held. */
-  #due(nowMs: number): [string, Inflight][] {
+  /** What was taken and never loaded comes back to the rows held. */
+  #takeBack(nowMs: number): void {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [taken, untilMs] of this.#taken) {
       if (untilMs <= nowMs) this.#rejoin(taken, nowMs);
       else nextMs = Math.min(nextMs, untilMs);
     }
-    const due = this.#inflight.due(nowMs);
-    this.#nextDueMs = Math.min(nextMs, this.#inflight.nextDueMs());
-    return due;
+    this.#nextDueMs = nextMs;
   }
 
   #rejoin(taken: Taken, nowMs: number): void {
@@ -281,6 +267,6 @@ export class Batch {
   }
 }
 
-function dutyOf(resend: Duty["resend"], send: boolean): Duty {
-  return resend.length === 0 && !send ? NOTHING : { resend, send, lead: undefined };
+function dutyOf(drives: Duty["drives"], send: boolean): Duty {
+  return drives.length === 0 && !send ? NOTHING : { drives, send, lead: undefined };
 }

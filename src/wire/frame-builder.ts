@@ -147,8 +147,8 @@ export class FrameBuilder {
   }
 
   /**
-   * Hands copies of all rows on, each to the empty builder that `partOf` names for its fingerprint ("" = none); it is asked
-   * once a fingerprint.
+   * Hands copies of all rows on, each to the builder that `partOf` names for its fingerprint ("" = none); it is asked once a
+   * fingerprint. What the builders hold stays; that there is room for all rows is the caller's care.
    */
   splitInto(partOf: (ja4: string) => FrameBuilder): void {
     const parts: FrameBuilder[] = [];
@@ -161,7 +161,8 @@ export class FrameBuilder {
       fps[fp] = into;
       this.#samples.copyTo(fp, part.#samples, into);
       const ms = this.#signalsMs[fp]!;
-      if (ms !== -1) part.#takeSignals(into, ms, this.#signals.subarray(fp * SIGNALS, (fp + 1) * SIGNALS));
+      if (ms !== -1 && ms >= part.#signalsMs[into]!)
+        part.#takeSignals(into, ms, this.#signals.subarray(fp * SIGNALS, (fp + 1) * SIGNALS));
     }
     for (let row = 0; row < this.#rows; row++) {
       const fp = this.#fp[row]!;

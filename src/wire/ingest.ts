@@ -4,9 +4,11 @@ import type { FrameFault } from "./frame.ts";
 export type IngestResult =
   | {
       ok: true;
+      /** Rows; those of a frame are in one of the three. */
       accepted: number;
+      /** Rows of frames that the shard had. */
       duplicate: number;
-      /** Rows of frames too old to tell whether they were taken; they are done with, and counted by the shard. */
+      /** Rows of frames that came too late to tell whether the shard had them (FRAME_ID_WINDOW): done, and counted there. */
       stale: number;
       /** How long an edge isolate should collect before its next call, ms; 0 = as it likes. */
       flushAfterMs: number;
@@ -29,6 +31,22 @@ class OverloadedError extends Error {
 export function finalAnswer(result: IngestResult): FinalResult {
   if (!result.ok && result.fault === "overloaded") throw new OverloadedError("the shard is overloaded");
   return result as FinalResult;
+}
+
+/**
+ * Whether what was thrown is a shard's own word that it took nothing of the call. Whatever else is thrown leaves open
+ * whether it did: the platform's error may come after the commit.
+ */
+export function tookNothing(error: unknown): boolean {
+  return error instanceof OverloadedError;
+}
+
+/** How far a pace is spread about what the shard asks for, as a part of it. */
+const SPREAD = 0.2;
+
+/** The pace that one of many edges takes of what all were asked for, ms; `random` in [0, 1). 0 stays 0. */
+export function spreadPace(flushAfterMs: number, random: number): number {
+  return Math.round(flushAfterMs * (1 - SPREAD + 2 * SPREAD * random));
 }
 
 /** Calls a second at which a shard starts to slow the edges down: half of the least that Cloudflare's guide gives an object that writes. */

@@ -135,32 +135,35 @@ export class SamplePicks {
     return rows > 0 && this.#lowest[fp]! < DRAWN_BELOW[rows]! ? 1 : 0;
   }
 
-  /** Gives the samples of a fingerprint to `into`, which has none of its fingerprint `intoFp` yet. */
+  /**
+   * Gives the samples of a fingerprint to `into`. Where that has samples of its fingerprint `intoFp` already, the lowest
+   * priorities of both stay: those of all rows together.
+   */
   copyTo(fp: number, into: SamplePicks, intoFp: number): void {
     const rows = fp < this.#fps ? this.#rows[fp]! : 0;
     if (rows === 0) return;
     const held = Math.min(rows, FRAME_SAMPLES_MAX);
     if (intoFp >= into.#fps) into.#makeRoomForFingerprint(intoFp);
     into.#makeRoomForSamples(into.#count + held);
+    const before = into.#rows[intoFp]!;
+    const first = intoFp * FRAME_SAMPLES_MAX;
+    let taken = Math.min(before, FRAME_SAMPLES_MAX);
     for (let i = 0; i < held; i++) {
       const from = this.#places[fp * FRAME_SAMPLES_MAX + i]!;
-      const to = into.#count++;
-      into.#priority[to] = this.#priority[from]!;
-      into.#ms[to] = this.#ms[from]!;
-      into.#status[to] = this.#status[from]!;
-      into.#asn[to] = this.#asn[from]!;
-      into.#length[to] = this.#length[from]!;
-      into.#paths[to] = this.#paths[from]!;
-      into.#hosts[to] = this.#hosts[from]!;
-      into.#methods[to] = this.#methods[from]!;
-      into.#rays[to] = this.#rays[from]!;
-      into.#bytes += this.#length[from]!;
-      into.#places[intoFp * FRAME_SAMPLES_MAX + i] = to;
+      if (taken < FRAME_SAMPLES_MAX) {
+        into.#places[first + taken++] = into.#count;
+        this.#copyOne(from, into, into.#count++);
+        if (taken === FRAME_SAMPLES_MAX) into.#findHighest(intoFp);
+      } else if (this.#priority[from]! < into.#highest[intoFp]!) {
+        const to = into.#places[first + into.#leaving[intoFp]!]!;
+        into.#bytes -= into.#length[to]!;
+        this.#copyOne(from, into, to);
+        into.#findHighest(intoFp);
+      }
     }
-    into.#rows[intoFp] = rows;
-    into.#lowest[intoFp] = this.#lowest[fp]!;
-    into.#highest[intoFp] = this.#highest[fp]!;
-    into.#leaving[intoFp] = this.#leaving[fp]!;
+    into.#rows[intoFp] = before + rows;
+    const lowest = this.#lowest[fp]!;
+    if (before === 0 || lowest < into.#lowest[intoFp]!) into.#lowest[intoFp] = lowest;
   }
 
   reset(): void {
@@ -170,6 +173,19 @@ export class SamplePicks {
     this.#fps = 0;
     this.#count = 0;
     this.#bytes = 0;
+  }
+
+  #copyOne(from: number, into: SamplePicks, to: number): void {
+    into.#priority[to] = this.#priority[from]!;
+    into.#ms[to] = this.#ms[from]!;
+    into.#status[to] = this.#status[from]!;
+    into.#asn[to] = this.#asn[from]!;
+    into.#length[to] = this.#length[from]!;
+    into.#paths[to] = this.#paths[from]!;
+    into.#hosts[to] = this.#hosts[from]!;
+    into.#methods[to] = this.#methods[from]!;
+    into.#rays[to] = this.#rays[from]!;
+    into.#bytes += this.#length[from]!;
   }
 
   #put(place: number, priority: number, row: Row): void {

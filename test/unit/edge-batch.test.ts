@@ -1,6 +1,7 @@
 /** What an isolate holds back and when it sends: every decision, with the time passed in. */
 import { describe, expect, it } from "vitest";
 import { Batch, type BatchLimits } from "../../src/edge/batch.ts";
+import { Channels } from "../../src/edge/channels.ts";
 import { NO_COUNTERS, type Row } from "../../src/wire/frame-builder.ts";
 
 const LIMITS: BatchLimits = {
@@ -8,11 +9,12 @@ const LIMITS: BatchLimits = {
   maxRows: 20,
   maxInflight: 3,
   ageMs: 10_000,
+  ageMaxMs: 20_000,
   sendTimeoutMs: 5_000,
 };
 /** The leader's lease: the age, and room for its wake-up. */
 const LEASE_MS = 12_000;
-const NOTHING = { resend: [], send: false, lead: undefined };
+const NOTHING = { drives: [], send: false, lead: undefined };
 
 const row: Row = {
   ...{ timestampMs: 0, ja4: "", flags: 0, ipHash: 0, uaHash: 0, pathHash: 0, hostHash: 0, asnNumber: 0 },
@@ -20,25 +22,31 @@ const row: Row = {
   ...{ status: undefined, asn: undefined, rayId: undefined },
 };
 
-function batchOf(limits: Partial<BatchLimits> = {}): Batch {
-  return new Batch({ ...LIMITS, ...limits });
+function batchOf(limits: Partial<BatchLimits> = {}, random = 0.5): Batch {
+  const chance = { random: () => random, channels: new Channels((bytes) => bytes) };
+  return new Batch({ ...LIMITS, ...limits }, chance);
 }
 
 function fill(batch: Batch, count: number, nowMs = 0, site = "shop"): void {
   for (let i = 0; i < count; i++) batch.add(site, "edge", row, 0, nowMs);
 }
 
-/** Everything held, as sent on its way. */
+const ONE_SHARD = { epoch: 1, shards: 1 };
+
+/** Everything held, sent and answered. */
 function takeAll(batch: Batch, nowMs = 0) {
   const all = batch.take(nowMs);
-  for (const taken of all) batch.settle(taken);
+  for (const taken of all) {
+    for (const drive of batch.load(taken, ONE_SHARD, nowMs)) {
+      for (;;) {
+        const frame = batch.lanes.begin(drive, nowMs);
+        if (frame === undefined) break;
+        batch.lanes.answered(drive, frame);
+      }
+    }
+  }
   return all;
 }
-
-const frame = (over: Partial<Parameters<Batch["sent"]>[1]> = {}) => ({
-  ...{ site: "shop", shard: 0, rows: 4, counters: NO_COUNTERS, bytes: new Uint8Array(1) },
-  ...over,
-});
 
 /** What the next frames of a site would tell. */
 function told(batch: Batch, site = "shop") {
@@ -146,6 +154,37 @@ describe("sending", () => {
     expect(age()).toBe(10_000);
   });
 
+  it("PACE-4: isolates that are asked for the same pace take it spread by a fifth, never longer than the longest", () => {
+    const ageAt = (random: number, flushAfterMs: number) => {
+      const batch = batchOf({}, random);
+      batch.pace(flushAfterMs);
+      fill(batch, 1);
+      return batch.duty(0).lead?.ms;
+    };
+    expect([ageAt(0, 15_000), ageAt(0.5, 15_000), ageAt(0.999_999, 15_000)]).toEqual([
+      12_000, 15_000, 18_000,
+    ]);
+    expect([ageAt(0, 20_000), ageAt(0.999_999, 20_000)]).toEqual([16_000, 20_000]);
+    expect([ageAt(0, 0), ageAt(0.999_999, 0)]).toEqual([10_000, 10_000]);
+  });
+
+  it("PACE-5: an overload doubles the age up to the longest; an answer that asks for no pace brings it back", () => {
+    const batch = batchOf({ ageMs: 6_000 });
+    const age = () => {
+      fill(batch, 1);
+      const { lead } = batch.duty(0);
+      takeAll(batch);
+      return lead?.ms;
+    };
+    const ages = [age()];
+    for (let i = 0; i < 3; i++) {
+      batch.slowDown();
+      ages.push(age());
+    }
+    batch.pace(0);
+    expect([...ages, age()]).toEqual([6_000, 12_000, 20_000, 20_000, 6_000]);
+  });
+
   it("BATCH-7: rows of different sites and sources are taken apart", () => {
     const batch = batchOf();
     fill(batch, 2);
@@ -163,38 +202,6 @@ describe("sending", () => {
       ["api", "edge", 3, 0],
     ]);
     expect([takeAll(batch), batch.rows]).toEqual([[], 0]);
-  });
-});
-
-describe("in flight", () => {
-  it("BATCH-8: what has no answer in time is sent again with the same id, by one request at a time, until it is acknowledged", () => {
-    const batch = batchOf();
-    batch.sent("a", frame(), 0);
-    expect(batch.duty(4_999).resend).toEqual([]);
-    expect(batch.duty(5_000).resend).toMatchObject([["a", { shard: 0, rows: 4 }]]);
-    expect(batch.duty(5_001).resend).toEqual([]);
-    expect(batch.duty(10_000).resend).toHaveLength(1);
-    batch.acked("a");
-    expect([batch.duty(60_000).resend, batch.inflight]).toEqual([[], 0]);
-    expect(told(batch)).toEqual({ rows: 0, lost: 0, dropped: 0 });
-  });
-
-  it("BATCH-9: frames in flight are bounded; the oldest is given up and counted, with what it carried", () => {
-    const batch = batchOf();
-    batch.sent("a", frame({ counters: { ...NO_COUNTERS, lost_at_edge: 7, fields_dropped: 2 } }), 0);
-    for (const id of ["b", "c", "d"]) batch.sent(id, frame({ rows: 1 }), 0);
-    expect(batch.inflight).toBe(3);
-    expect(batch.duty(5_000).resend.map(([id]) => id)).toEqual(["b", "c", "d"]);
-    expect(told(batch)).toEqual({ rows: 0, lost: 4 + 7, dropped: 2 });
-  });
-
-  it("BATCH-10: a frame that is refused for good is counted once, with what it carried", () => {
-    const batch = batchOf();
-    batch.sent("a", frame({ counters: { ...NO_COUNTERS, lost_at_edge: 1 } }), 0);
-    batch.refused("a");
-    batch.refused("a");
-    batch.acked("a");
-    expect([batch.inflight, told(batch)]).toEqual([0, { rows: 0, lost: 5, dropped: 0 }]);
   });
 });
 
@@ -225,12 +232,14 @@ describe("bounds", () => {
     expect(told(batch)).toEqual({ rows: 20, lost: 3 + 7, dropped: 0 });
   });
 
-  it("BATCH-12: frames in flight are sent again also while it is quiet", () => {
+  it("BATCH-12: lanes are driven also while it is quiet", () => {
     const batch = batchOf();
-    batch.sent("a", frame(), 0);
+    fill(batch, 1);
+    batch.load(batch.take(0)[0]!, ONE_SHARD, 0);
     fill(batch, 1);
     batch.putBack(batch.take(0)[0]!, 4_000, 5_000);
-    expect(batch.duty(6_000)).toMatchObject({ resend: [["a", {}]], send: false, lead: undefined });
+    const { drives, send, lead } = batch.duty(8_000);
+    expect([drives.length, send, lead]).toEqual([1, false, undefined]);
   });
 
   it("BATCH-12: after the pause somebody leads again", () => {
@@ -251,30 +260,24 @@ describe("bounds", () => {
     expect(batch.duty(8_000).lead?.ms).toBe(10_000);
     expect([batch.rows, batch.owns(dead!)]).toEqual([4, false]);
     // Whatever the late taker does now changes nothing.
-    batch.settle(dead!);
+    expect(batch.load(dead!, ONE_SHARD, 8_000)).toEqual([]);
     batch.putBack(dead!, 8_000, 0);
-    batch.abandon(dead!);
     expect(told(batch)).toEqual({ rows: 4, lost: 2, dropped: 0 });
     expect(told(batch)).toEqual({ rows: 0, lost: 0, dropped: 0 });
   });
 
-  it("BATCH-16: rows that are taken count against the bound until they are sent", () => {
+  it("BATCH-16: rows that are taken, or wait for their shard, count against the bound until they are in a frame", () => {
     const batch = batchOf();
     fill(batch, 20);
     const [taken] = batch.take(0);
     fill(batch, 3);
     expect(batch.rows).toBe(20);
-    batch.settle(taken!);
+    const [drive] = batch.load(taken!, ONE_SHARD, 0);
     fill(batch, 3);
-    expect([batch.rows, told(batch)]).toEqual([3, { rows: 3, lost: 3, dropped: 0 }]);
-  });
-
-  it("BATCH-17: what cannot be made into frames is counted as lost, with what it carried", () => {
-    const batch = batchOf();
-    fill(batch, 5);
-    batch.lose("shop", 1);
-    batch.abandon(batch.take(0)[0]!);
-    expect([batch.rows, told(batch)]).toEqual([0, { rows: 0, lost: 6, dropped: 0 }]);
+    expect(batch.rows).toBe(20);
+    batch.lanes.answered(drive!, batch.lanes.begin(drive!, 0)!);
+    fill(batch, 3);
+    expect([batch.rows, told(batch)]).toEqual([3, { rows: 3, lost: 6, dropped: 0 }]);
   });
 
   it("BATCH-18: a held row is a copy: the caller's object may change", () => {

@@ -1,6 +1,6 @@
 /** Frames of the API on their way to shards of this version and of the one before. */
 import { describe, expect, it } from "vitest";
-import { dispatch, parcels } from "../../src/edge/dispatch.ts";
+import { dispatch, parcels, seededIds } from "../../src/edge/dispatch.ts";
 import { Peers } from "../../src/edge/peers.ts";
 import { unpack } from "../../src/wire/codec.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
@@ -36,7 +36,7 @@ async function listOf(rows: number) {
     for (let i = 0; i < rows; i++) builder.add(row({ asnNumber: i }));
     builders.set(shard, [builder]);
   }
-  return parcels(builders, "seed", "observations", NO_COUNTERS);
+  return parcels(builders, seededIds("seed"), "observations", NO_COUNTERS);
 }
 
 describe("a shard of earlier code", () => {
@@ -47,7 +47,7 @@ describe("a shard of earlier code", () => {
     const first = await dispatch(await listOf(4), shards.send, RETRIES, peers, (shard) =>
       failures.push(shard),
     );
-    expect([first, failures]).toEqual([{ counted: 12, failed: [] }, []]);
+    expect([first, failures]).toEqual([{ counted: 12, failed: [], overloaded: false }, []]);
     // All three were under way before one of them was refused.
     expect(shards.offered.map(({ versions }) => versions[0])).toEqual([2, 2, 2, 1, 1, 1]);
     for (const { shard, ids } of shards.offered.slice(3)) {
@@ -64,6 +64,6 @@ describe("a shard of earlier code", () => {
     expect(now.offered.map(({ versions }) => versions[0])).toEqual([2, 2, 2]);
     const never = new Shards(0);
     const outcome = await dispatch(await listOf(1), never.send, RETRIES, new Peers(), () => undefined);
-    expect(outcome).toEqual({ counted: 0, failed: [0, 1, 2] });
+    expect(outcome).toEqual({ counted: 0, failed: [0, 1, 2], overloaded: false });
   });
 });

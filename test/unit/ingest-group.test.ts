@@ -303,9 +303,11 @@ describe("senders", () => {
   };
 
   it("GRP-10: an overloaded shard is asked once, and its part has failed", async () => {
-    expect(await answer({ ok: false, fault: "overloaded" })).toEqual({ calls: 1, counted: 0, failed: [3] });
+    expect(await answer({ ok: false, fault: "overloaded" })).toEqual({
+      ...{ calls: 1, counted: 0, failed: [3], overloaded: true },
+    });
     // The control: what it takes counts.
     const taken = await answer({ ok: true, accepted: 5, duplicate: 0, stale: 0, flushAfterMs: 0 });
-    expect(taken).toEqual({ calls: 1, counted: 5, failed: [] });
+    expect(taken).toEqual({ calls: 1, counted: 5, failed: [], overloaded: false });
   });
 });
