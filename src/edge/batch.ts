@@ -128,7 +128,7 @@ export class Batch {
     }
     let builder = buffer.builders[buffer.builders.length - 1];
     if (builder === undefined || builder.isFull()) {
-      builder = this.lanes.spare();
+      builder = this.lanes.spares.take();
       buffer.builders.push(builder);
     }
     if (row.signals !== undefined && !this.#news.tell(site, row.ja4, row.signals, nowMs))

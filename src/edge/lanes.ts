@@ -6,13 +6,14 @@
  */
 import { EDGE_TOMBSTONES_MAX } from "../config.ts";
 import type { Counters, Source } from "../wire/frame.ts";
-import { FrameBuilder, NO_COUNTERS } from "../wire/frame-builder.ts";
+import { type FrameBuilder, NO_COUNTERS } from "../wire/frame-builder.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { bury, expiryMs, Lane, type LaneFrame, type Place } from "./lane.ts";
+import { Spares } from "./spares.ts";
 import { splitByShard } from "./split.ts";
 
 export interface LanesLimits {
-  /** Rows that wait for failing shards at most, over all; what comes on top is lost, and counted. */
+  /** Rows that wait for failing shards at most; what comes on top is lost, and counted. */
   maxWaiting: number;
   /** Frames without an answer at most; with as many no further one is made. */
   maxInflight: number;
@@ -46,8 +47,6 @@ type Lose = (site: string, rows: number, counters: Counters) => void;
 
 /** Lanes kept although nothing is on them. */
 const LANES_MAX = 1_024;
-/** Emptied builders kept for the next rows: their columns have grown already. */
-const SPARES_MAX = 8;
 const NO_DRIVES: readonly Drive[] = Object.freeze([]);
 
 export class Lanes {
@@ -55,7 +54,7 @@ export class Lanes {
   readonly #chance: Chance;
   readonly #lose: Lose;
   readonly #lanes = new Map<string, Lane>();
-  readonly #spares: FrameBuilder[] = [];
+  readonly spares = new Spares();
   #waitingRows = 0;
   #inflight = 0;
   #tombstones = 0;
@@ -81,11 +80,6 @@ export class Lanes {
   /** Before this there is nothing to do, ms. */
   get nextDueMs(): number {
     return this.#nextDueMs;
-  }
-
-  /** An empty builder. */
-  spare(): FrameBuilder {
-    return this.#spares.pop() ?? new FrameBuilder();
   }
 
   /** Lanes that have something to do, each the caller's to drive. */
@@ -120,8 +114,8 @@ export class Lanes {
         hold(0, builder);
         continue;
       }
-      const parts = splitByShard(builder, map, spread, () => this.spare());
-      this.giveBack(builder);
+      const parts = splitByShard(builder, map, spread, () => this.spares.take());
+      this.spares.giveBack(builder);
       for (const [shard, part] of parts) hold(shard, part);
     }
     if (counters.lost_at_edge > 0 || counters.fields_dropped > 0) {
@@ -141,7 +135,7 @@ export class Lanes {
   begin({ lane, turn }: Drive, nowMs: number): LaneFrame | undefined {
     if (!lane.isDrivenBy(turn)) return undefined;
     this.#nextDueMs = 0;
-    const frame = lane.isQuiet(nowMs) ? undefined : (lane.due(nowMs) ?? this.#make(lane, nowMs));
+    const frame = lane.isQuiet(nowMs) ? undefined : this.#next(lane, nowMs);
     if (frame === undefined) {
       lane.release();
       return undefined;
@@ -198,13 +192,6 @@ export class Lanes {
     lane.fail(overload ? nowMs : startedMs, this.#chance.random());
   }
 
-  /** Takes an emptied builder, or one whose rows are elsewhere now. */
-  giveBack(builder: FrameBuilder): void {
-    if (this.#spares.length === SPARES_MAX) return;
-    builder.reset();
-    this.#spares.push(builder);
-  }
-
   #driveOf(lane: Lane, nowMs: number): Drive | undefined {
     if (lane.readyMs(this.#mayMake(lane)) > nowMs) return undefined;
     return { lane, turn: lane.claim(nowMs + this.#limits.leaseMs) };
@@ -231,11 +218,18 @@ export class Lanes {
     const { rows } = part;
     if (lane.failing && this.#waitingRows + rows > this.#limits.maxWaiting) {
       this.#lose(lane.place.site, rows, NO_COUNTERS);
-      this.giveBack(part);
+      this.spares.giveBack(part);
       return;
     }
     this.#waitingRows += rows;
-    if (lane.hold(source, part)) this.giveBack(part);
+    if (lane.hold(source, part)) this.spares.giveBack(part);
+  }
+
+  /** What has failed twice lets what waits go first: it may be at fault itself. */
+  #next(lane: Lane, nowMs: number): LaneFrame | undefined {
+    const due = lane.due(nowMs);
+    if (due !== undefined && (due.tombstone || due.tries < 2)) return due;
+    return this.#make(lane, nowMs) ?? due;
   }
 
   /** A frame of the rows that wait longest, or of counters alone. */
@@ -246,7 +240,7 @@ export class Lanes {
     if (waiting === undefined && counters === undefined) return undefined;
     lane.counters = undefined;
     const { site, map, shard } = place;
-    const load = waiting ?? { source: "edge", builder: this.spare() };
+    const load = waiting ?? { source: "edge", builder: this.spares.take() };
     const { rows } = load.builder;
     this.#waitingRows -= rows;
     try {
@@ -259,7 +253,7 @@ export class Lanes {
       this.#lose(site, rows, counters ?? NO_COUNTERS);
       throw error;
     } finally {
-      this.giveBack(load.builder);
+      this.spares.giveBack(load.builder);
     }
   }
 

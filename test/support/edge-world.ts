@@ -74,6 +74,8 @@ export class EdgeWorld {
   reads = 2;
   /** Randomness of an isolate's ids; more than it asked for fits no id. */
   idBytes = 10;
+  /** How long a shard takes to answer, ms. */
+  answerMs = 20;
   /** Pace that a shard asks for with `asked_to_wait`, ms. */
   flushAfterMs = 0;
   /** Version, id and time of every frame that a shard was offered. */
@@ -85,7 +87,11 @@ export class EdgeWorld {
   /** Rows of frames that came when their shard could not know any more whether it had them. */
   stale = 0;
   lostTold = 0;
+  /** Empty frames that tell a loss, as offered. */
+  tombstones = 0;
   readonly events: string[] = [];
+  /** How long a request has stayed behind its response at most, ms. */
+  longestMs = 0;
   /** Newest sequence, and the sequences taken, by shard and source. */
   readonly #sources = new Map<string, { newest: number; taken: Set<number> }>();
   readonly #timers: { atMs: number; wake: () => void }[] = [];
@@ -117,10 +123,12 @@ export class EdgeWorld {
     const context: Context = { dead: false, done: false };
     this.#contexts.push(context);
     const asn = ++this.observed;
+    const startMs = this.nowMs;
     const record = { timestamp: this.nowMs, asn, ...(ja4 === undefined ? {} : { ja4 }) };
     const deps = this.#deps(context, this.isolates[isolate]!);
     void Promise.resolve(observe("shop", record, "edge", deps)).then(() => {
       context.done = true;
+      this.longestMs = Math.max(this.longestMs, this.nowMs - startMs);
     });
   }
 
@@ -178,7 +186,9 @@ export class EdgeWorld {
     const ingest = async ([bytes]: Uint8Array[], shard: number) => {
       const version = versionOf(bytes!);
       this.offered.push(version);
-      this.offeredIds.push(decodeFrame(bytes!).id.join());
+      const { id, rows, counters } = decodeFrame(bytes!);
+      this.offeredIds.push(id.join());
+      if (rows === 0 && counters.lost_at_edge > 0) this.tombstones++;
       this.offeredMs.push(this.nowMs);
       const luck = version > this.reads ? "refuses" : this.luck();
       if (["answers", "answer_lost", "asked_to_wait"].includes(luck)) this.#take(bytes!, shard);
@@ -211,7 +221,7 @@ export class EdgeWorld {
   }
 
   async #answer(luck: Luck): Promise<void> {
-    await this.#wait(20);
+    await this.#wait(this.answerMs);
     if (luck === "hangs" || luck === "answer_lost" || luck === "late") await never;
     if (luck === "fails") throw new Error("the object was reset");
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ulid } from "../../src/base/random.ts";
-import { retry } from "../../src/base/retry.ts";
+import { backOffMs, retry } from "../../src/base/retry.ts";
 import { parseDuration, parseRfc3339, rfc3339 } from "../../src/base/time.ts";
 
 describe("times", () => {
@@ -72,6 +72,13 @@ describe("retry", () => {
       return calls;
     }, deps([]));
     expect(result).toBe(2);
+  });
+
+  it("RETRY-3: pauses double from the first one, are jittered upwards by a half, and never pass the longest", () => {
+    const pauses = (random: number) => [1, 2, 3, 4, 5, 99].map((n) => backOffMs(n, 5_000, 60_000, random));
+    expect(pauses(0)).toEqual([5_000, 10_000, 20_000, 40_000, 40_000, 40_000]);
+    expect(pauses(0.5)).toEqual([6_250, 12_500, 25_000, 50_000, 50_000, 50_000]);
+    expect(pauses(1)).toEqual([7_500, 15_000, 30_000, 60_000, 60_000, 60_000]);
   });
 
   it("RETRY-2: does not ask an overloaded object again", async () => {

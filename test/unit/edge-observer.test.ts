@@ -57,7 +57,7 @@ describe("conservation", () => {
   );
 
   it.each(seeds)("BATCH-13: seed %i: also with shards that refuse frames for good", async (seed) => {
-    const world = await chaos(seed, LIMITS, [...BAD, "refuses"]);
+    const world = await chaos(seed, LIMITS, [...BAD, "refuses", "refuses"]);
     expectConserved(world);
     expect(world.events).toContain("frame_refused");
   });
@@ -82,6 +82,69 @@ describe("conservation", () => {
       ] as Luck[]);
       expectConserved(world);
       expect(world.lostTold).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe("the time of a request", () => {
+  it.each([1, 2, 3])(
+    "EDGE-40: seed %i: waiting and sending end within 25 s, whatever hangs",
+    async (seed) => {
+      const random = randomOf(seed);
+      const world = new EdgeWorld({ ...LIMITS, ageMs: 20_000 });
+      const luck: readonly Luck[] = ["hangs", "hangs", "late", "answers"];
+      world.luck = () => luck[random(luck.length)]!;
+      world.mapLuck = () => (random(2) === 0 ? "hangs" : "fails");
+      for (let step = 0; step < 300; step++) {
+        if (step === 60) world.mapLuck = () => "answers";
+        for (let i = random(4); i > 0; i--) world.visit();
+        await world.pass(random(4_000));
+      }
+      expect(world.longestMs).toBeGreaterThan(20_000);
+      expect(world.longestMs).toBeLessThanOrEqual(25_000);
+      await drain(world);
+      expectConserved(world);
+    },
+  );
+
+  it("EDGE-40: what is left when its time is over goes with the next request", async () => {
+    const world = new EdgeWorld({ ...LIMITS, ageMs: 20_000 }, { shards: 1 });
+    world.visit();
+    await world.pass(21_000);
+    // The answer comes 4.5 s into the call, which begins after 20 s: there is no time for a second one.
+    world.answerMs = 4_500;
+    world.visit();
+    await world.pass(20_100);
+    // So many grow the buffer fast enough to be taken at once; they wait for the shard.
+    for (let i = 0; i < 16; i++) world.visit();
+    await world.pass(4_500);
+    expect([world.accepted.length, world.offered.length]).toEqual([2, 2]);
+    world.visit();
+    await world.pass(4_600);
+    expect([world.accepted.length, world.offered.length, world.batch.rows]).toEqual([18, 3, 1]);
+  });
+});
+
+describe("hours of bad luck", () => {
+  it.each(seeds)(
+    "EDGE-37: seed %i: what is given up with an unknown fate is counted once, by its shard or as lost",
+    async (seed) => {
+      const random = randomOf(seed);
+      const world = new EdgeWorld({ ...LIMITS, maxRows: 400 }, { random: () => random(1_000) / 1_000 });
+      // No shard answers for an hour, but some take what they are sent, or get it late. It ends before ids are forgotten.
+      const luck: readonly Luck[] = ["fails", "hangs", "late", "answer_lost", "overloaded"];
+      for (let hour = 0; hour < 2; hour++) {
+        world.luck = () => luck[random(luck.length)]!;
+        for (const endMs = world.nowMs + 61.5 * 60_000; world.nowMs < endMs; ) {
+          for (let i = random(3); i >= 0; i--) world.visit();
+          await world.pass(random(30_000));
+          if (random(4) === 0) world.kill(random);
+        }
+        await drain(world);
+      }
+      await world.pass(10_000);
+      expectConserved(world);
+      expect(world.tombstones).toBeGreaterThan(0);
     },
   );
 });

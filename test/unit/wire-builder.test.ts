@@ -1,11 +1,15 @@
 /** What a frame's builder counts and hands on, and columns that grow. */
 import { describe, expect, it } from "vitest";
 import { FRAME_BYTES_TARGET } from "../../src/config.ts";
+import type { Frame } from "../../src/wire/frame.ts";
 import { FrameBuilder, NO_COUNTERS, type Row } from "../../src/wire/frame-builder.ts";
 import { grown } from "../../src/wire/grown.ts";
+import { decodeSamples } from "../../src/wire/samples.ts";
 import { BASE, bareRow, CHROME, fingerprintsOf, PSEUDO, row, signals } from "../support/frames.ts";
 
 const ID = new Uint8Array(16).fill(3);
+
+const samplesOf = (frame: Frame) => decodeSamples(frame.samples, frame.fps);
 
 function builderOf(rows: readonly Row[]): FrameBuilder {
   const builder = new FrameBuilder();
@@ -91,6 +95,78 @@ describe("builder", () => {
     parts[1]!.add(more);
     const again = builderOf([...rows.filter(({ ja4 }) => partOf(ja4) === 1), more]);
     expect(parts[1]!.build(ID, "edge", NO_COUNTERS)).toEqual(again.build(ID, "edge", NO_COUNTERS));
+  });
+
+  it("FRAME-13: rows join those of another builder: all of them, the newest signals, samples that stand for all", () => {
+    const ja4s = ["", PSEUDO, "t13d1516h2_8daaf6152771_02713d6af862"];
+    const made = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        row({
+          ...{
+            ja4: ja4s[(from + i) % 3]!,
+            timestampMs: BASE + ((from + i) % 50),
+            ipHash: (from + i) * 7_919,
+          },
+          ...{
+            path: `/${from + i}`,
+            signals: (from + i) % 5 === 1 ? signals((from + i) / 1_000) : undefined,
+          },
+        }),
+      );
+    for (const [first, second] of [
+      [30, 9],
+      [4, 3],
+      [3, 60],
+      [100, 100],
+    ] as const) {
+      const rows = [...made(0, first), ...made(first, second)];
+      const into = builderOf(rows.slice(0, first));
+      builderOf(rows.slice(first)).splitInto(() => into);
+      const frame = into.build(ID, "edge", NO_COUNTERS);
+      const together = builderOf(rows).build(ID, "edge", NO_COUNTERS);
+      const rowsOf = ({ fp, at, baseMs, identities }: typeof frame) =>
+        Array.from(fp, (each, i) => [fingerprintsOf(frame)[each], baseMs + at[i]!, identities.ip[i]]);
+      expect(rowsOf(frame)).toEqual(rowsOf(together));
+      expect(frame.signals).toEqual(together.signals);
+      const weights = new Map<number, number>();
+      const paths: string[] = [];
+      for (const { fp, weight, path } of samplesOf(frame)) {
+        weights.set(fp, (weights.get(fp) ?? 0) + weight);
+        paths.push(path);
+        expect(rows.find((each) => each.path === path)?.ja4).toBe(fingerprintsOf(frame)[fp]);
+      }
+      expect(new Set(paths).size).toBe(paths.length);
+      expect(paths.length).toBe(samplesOf(together).length);
+      for (const fp of [0, 1, 2].filter((each) => fingerprintsOf(frame)[each] !== "")) {
+        expect(weights.get(fp)).toBe(frame.fp.filter((each) => each === fp).length);
+      }
+      expect(into.bytes).toBeLessThanOrEqual(
+        builderOf(rows.slice(0, first)).bytes + builderOf(rows.slice(first)).bytes,
+      );
+    }
+  });
+
+  it("FRAME-13: rows of either builder are samples equally often", () => {
+    let [ofFirst, all] = [0, 0];
+    for (let round = 0; round < 400; round++) {
+      const made = (from: number) =>
+        Array.from({ length: 40 }, (_, i) =>
+          row({
+            timestampMs: BASE + round,
+            ipHash: (round * 80 + from + i) * 2_654_435,
+            path: `/${from + i}`,
+          }),
+        );
+      const into = builderOf(made(0));
+      builderOf(made(40)).splitInto(() => into);
+      for (const { path } of samplesOf(into.build(ID, "edge", NO_COUNTERS))) {
+        all++;
+        if (Number(path.slice(1)) < 40) ofFirst++;
+      }
+    }
+    expect(all).toBe(400 * 8);
+    // Four standard deviations of a fair coin.
+    expect(Math.abs(ofFirst / all - 0.5)).toBeLessThan((4 * 0.5) / Math.sqrt(all));
   });
 
   it("FRAME-11: a builder that was emptied builds as a new one", () => {

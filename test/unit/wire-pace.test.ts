@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CallRate, finalAnswer, flushAfter } from "../../src/wire/ingest.ts";
+import { CallRate, finalAnswer, flushAfter, tookNothing } from "../../src/wire/ingest.ts";
 
 const START = 1_763_892_000_000;
 
@@ -37,5 +37,21 @@ describe("a shard's pace", () => {
         message: "the shard is overloaded",
       }),
     );
+  });
+
+  it("PACE-6: only the shard's own word means that it took nothing: the platform's overload may come after the commit", () => {
+    const thrown = (() => {
+      try {
+        return finalAnswer({ ok: false, fault: "overloaded" });
+      } catch (error) {
+        return error;
+      }
+    })();
+    const platform = Object.assign(new Error("Durable Object is overloaded."), { overloaded: true });
+    expect([tookNothing(thrown), tookNothing(platform), tookNothing(undefined)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 });
