@@ -278,6 +278,25 @@ describe("a shard that fails", () => {
   });
 });
 
+describe("ways to many shards", () => {
+  it("EDGE-44: those on which nothing is are kept up to a number, those with something on them always", () => {
+    const world = new World();
+    const sourceOf = (site: string, nowMs: number) => {
+      const [drive] = world.load(1, nowMs, { site });
+      const frame = world.answer(drive!, nowMs)!;
+      expect(world.lanes.begin(drive!, nowMs)).toBeUndefined();
+      return frame.channel.source.join();
+    };
+    world.fail(world.load(2, 0, { site: "down" })[0]!, 0);
+    const first = sourceOf("first", 0);
+    for (let i = 0; i < 1_022; i++) sourceOf(`site${i}`, 1);
+    expect(sourceOf("first", 2)).toBe(first);
+    sourceOf("one too many", 3);
+    expect(sourceOf("first", 4)).not.toBe(first);
+    expect(world.answer(world.drive(6_000), 6_000)!.rows).toBe(2);
+  });
+});
+
 describe("giving up", () => {
   const told = (frame: LaneFrame) => decodeFrame(frame.bytes);
 
