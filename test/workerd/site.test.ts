@@ -85,6 +85,7 @@ describe("census", () => {
   it("CENSUS-9: a shard that hangs is asked once a tick and holds no reader up", async () => {
     const stub = shardStub("api", 1);
     let asked = 0;
+    const gate = Promise.withResolvers<void>();
     await evictDurableObject(censusStub("api"));
     await evictDurableObject(shardStub("api", 2));
     await stub.ingest([frame(1, Date.now(), 20, ja4On(1))], SHARDS);
@@ -94,7 +95,7 @@ describe("census", () => {
       prototype.rankTables = async function slow(this: FingerprintShard) {
         if (this !== instance) return real.call(this);
         asked++;
-        await scheduler.wait(2_500);
+        await gate.promise;
         return real.call(this);
       } as never;
     });
@@ -103,6 +104,7 @@ describe("census", () => {
     const first = await read();
     expect([first.missing, first.found[0]?.local.population, asked]).toEqual([[1], undefined, 1]);
     // Its answer counts, however late.
+    await runInDurableObject(stub, () => gate.resolve());
     await vi.waitFor(async () => expect((await read()).missing).toEqual([]), {
       timeout: 20_000,
       interval: 300,
