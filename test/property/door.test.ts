@@ -77,4 +77,40 @@ describe("the door", () => {
     // What it is for: of 900,000 strangers hardly any gets in.
     expect(strangers / 900_000).toBeLessThan(0.01);
   });
+
+  it("DOOR-4: answers what four independent rows of 65,536 counters answer, raised conservatively", () => {
+    const rows = Array.from({ length: 4 }, () => new Uint8Array(65_536));
+    const expected = (hash: number) => {
+      const at = rows.map((_, row) => mixed(hash + row * 0x3c6ef372) >>> 16);
+      const least = Math.min(...rows.map((counters, row) => counters[at[row]!]!));
+      for (const [row, counters] of rows.entries())
+        if (counters[at[row]!] === least) counters[at[row]!] = least + 1;
+      return least + 1;
+    };
+    const door = new Door(7);
+    const next = randomHashes(7);
+    let [sum, sumExpected] = [0, 0];
+    for (let i = 0; i < 400_000; i++) {
+      const hash = next();
+      sum += door.note(hash);
+      sumExpected += expected(hash);
+    }
+    // Both are means over 400,000 answers around 2. A row that is lost, lowered or shared shifts them by 2 % and more.
+    expect(Math.abs(sum / sumExpected - 1)).toBeLessThan(0.01);
+  });
+
+  it("DOOR-5: doors with different seeds confuse different things", () => {
+    const confused = (seed: number) => {
+      const door = new Door(seed);
+      const next = randomHashes(5);
+      for (let i = 0; i < 150_000; i++) door.note(next());
+      return new Set(Array.from({ length: 10_000 }, next).filter((hash) => door.note(hash) > 1));
+    };
+    const [one, same, other] = [confused(1), confused(1), confused(2)];
+    expect(one.size).toBeGreaterThan(1_000);
+    expect(same).toEqual(one);
+    // Independent: of what one confuses, the other one does not confuse more than of anything.
+    const both = [...one].filter((hash) => other.has(hash)).length;
+    expect(both / one.size).toBeLessThan((other.size / 10_000) * 1.2);
+  });
 });
