@@ -46,11 +46,11 @@ export class Arena {
     return this.#used * 4;
   }
 
-  /** A zeroed block of exactly `words` (≥ 1) words. Throws a RangeError past 4 GiB. */
+  /** A zeroed block of exactly `words` (≥ 1) words. Throws a RangeError past 4 GiB, and has changed nothing then. */
   alloc(words: number): number {
-    this.#used += words;
     const free = this.#free.get(words) ?? 0;
     if (free !== 0) {
+      this.#used += words;
       this.#free.set(words, this.words[free]!);
       this.words.fill(0, free, free + words);
       return free;
@@ -58,6 +58,7 @@ export class Arena {
     const at = this.#end;
     if (at + words > this.words.length) this.#grow(at + words);
     this.#end = at + words;
+    this.#used += words;
     return at;
   }
 

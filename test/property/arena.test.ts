@@ -90,4 +90,30 @@ describe("the arena", () => {
     expect(twice).toThrow("moved twice");
     expect(whole(arena, live)).toBe(true);
   });
+
+  it("ARENA-5: grows by a quarter, further where a block needs it, and refuses what is past 4 GiB", () => {
+    expect([new Arena(), new Arena(0), new Arena(3)].map(({ byteLength }) => byteLength)).toEqual([
+      4_096, 8, 12,
+    ]);
+    const arena = new Arena(100);
+    const sizes = [99, 1, 24, 1, 200].map((words) => {
+      const at = arena.alloc(words);
+      arena.words.fill(words, at, at + words);
+      return [at, arena.byteLength];
+    });
+    expect(sizes).toEqual([
+      [1, 400],
+      [100, 500],
+      [101, 500],
+      [125, 628],
+      [126, 1_304],
+    ]);
+    const before = Uint32Array.from(arena.words);
+    expect(() => arena.alloc(2 ** 30)).toThrow(new RangeError("arena: full"));
+    expect([arena.words, arena.usedBytes]).toEqual([before, 325 * 4]);
+    // As if nothing had been asked: the next block is where it would be, and all that is live can be moved.
+    expect(arena.alloc(1)).toBe(326);
+    arena.compact((move) => void move(1, 326));
+    expect([arena.byteLength, arena.words.subarray(0, 326)]).toEqual([327 * 4, before]);
+  });
 });
