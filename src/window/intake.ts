@@ -18,6 +18,7 @@ import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
 import { type ObservedColumns, observedRows } from "./identity-sets.ts";
 import { INDEX_IDS_MAX } from "./key-index.ts";
 import type { Overflow } from "./overflow.ts";
+import type { DueRows } from "./pending.ts";
 import { ROWS_MAX } from "./rows.ts";
 import type { Store } from "./store.ts";
 import { slotOf } from "./time.ts";
@@ -64,6 +65,8 @@ export class Intake {
   #seenId = NONE;
   #seenFirst = 0;
   #seenLast = 0;
+  /** Bytes of series when the slot began, or when somebody last had to leave. */
+  #seriesBytes = 0;
   /** First slot of the hour. */
   firstSlot = 0;
   /** Rows that came too late for the hour. */
@@ -84,21 +87,13 @@ export class Intake {
   }
 
   /**
-   * Counts the rows of times up to `nowMs` and answers how many lie ahead of it, up to `untilMs`: those wait. Of a frame that
-   * was taken before, the rows up to `sinceMs` were counted then. What is dropped is counted as late or future when the
-   * frame first comes; what waited was in time, even if nobody looked before it left the hour.
+   * Counts the rows of times up to `nowMs` and answers how many lie ahead of it, up to `untilMs`: those wait. What is later, or
+   * too late for the hour, is dropped and counted as that.
    */
-  take(frame: Frame, nowMs: number, untilMs: number, sinceMs = Number.NEGATIVE_INFINITY): number {
-    if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
-    this.#ids.fill(UNKNOWN, 0, frame.fps);
-    this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
+  take(frame: Frame, nowMs: number, untilMs: number): number {
+    this.#begin(frame);
     const { at, baseMs, rows } = frame;
-    this.#baseMs = baseMs;
-    this.#firstAt = NEVER;
-    const endMs = Math.min(nowMs, untilMs);
     let ahead = 0;
-    let future = 0;
-    let late = 0;
     const order = this.#byFingerprint(frame);
     // A fingerprint's rows come about in order: most lie in the slot of the one before.
     let slot = 0;
@@ -106,28 +101,51 @@ export class Intake {
     for (let i = 0; i < rows; i++) {
       const row = order[i]!;
       const ms = baseMs + at[row]!;
-      if (ms > endMs) {
-        if (ms > untilMs) future++;
+      if (ms > nowMs) {
+        if (ms > untilMs) this.future++;
         else ahead++;
         continue;
       }
-      if (ms <= sinceMs) continue;
       if (ms <= slotFromMs || ms > slotFromMs + SLOT_MS) {
         slot = slotOf(ms);
         slotFromMs = slot * SLOT_MS;
       }
-      if (slot < this.firstSlot) late++;
+      if (slot < this.firstSlot) this.late++;
       else this.#count(frame, row, slot);
     }
-    this.#countWaiting();
-    if (sinceMs === Number.NEGATIVE_INFINITY) {
-      this.late += late;
-      this.future += future;
-    }
-    if (this.#firstAt !== NEVER) this.noteFirst(baseMs + this.#firstAt);
-    this.#takeSignals(frame, nowMs);
+    this.#end(frame, nowMs);
     this.#keepWithinBytes();
     return ahead;
+  }
+
+  /** Counts rows that waited. Bytes are not looked at: the next frame is in time for that. */
+  takeDue({ frame, rows }: DueRows, nowMs: number): void {
+    this.#begin(frame);
+    for (const row of rows) this.#count(frame, row, slotOf(frame.baseMs + frame.at[row]!));
+    this.#end(frame, nowMs);
+  }
+
+  /**
+   * Carries inboxes over and takes note of what series take. Called at the start of every slot, and no decision is made by
+   * anything newer: when inboxes are carried over depends on who reads, and who leaves must not.
+   */
+  startSlot(): void {
+    this.#store.tracked.settle();
+    this.#seriesBytes = this.#store.tracked.usedSeriesBytes;
+  }
+
+  #begin(frame: Frame): void {
+    if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
+    this.#ids.fill(UNKNOWN, 0, frame.fps);
+    this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
+    this.#baseMs = frame.baseMs;
+    this.#firstAt = NEVER;
+  }
+
+  #end(frame: Frame, nowMs: number): void {
+    this.#countWaiting();
+    if (this.#firstAt !== NEVER) this.noteFirst(frame.baseMs + this.#firstAt);
+    this.#takeSignals(frame, nowMs);
   }
 
   /** Takes note that the site had data at this time. */
@@ -137,7 +155,8 @@ export class Intake {
 
   writeImage(writer: ImageWriter): void {
     writer.section(LAYOUT);
-    for (const number of [this.firstSlot, this.late, this.future, this.firstDataMs]) writer.int(number);
+    for (const number of [this.firstSlot, this.late, this.future, this.firstDataMs, this.#seriesBytes])
+      writer.int(number);
   }
 
   /** Throws an ImageError. */
@@ -147,6 +166,7 @@ export class Intake {
     this.late = reader.int();
     this.future = reader.int();
     this.firstDataMs = reader.int();
+    this.#seriesBytes = reader.int();
   }
 
   #count(frame: Frame, row: number, slot: number): void {
@@ -255,12 +275,14 @@ export class Intake {
 
   /** Makes distinct counts coarser while there are any to be, the least active's first; after that the least active leave. */
   #keepWithinBytes(): void {
-    if (this.#store.usedBytes <= this.#limits.arenaBytes) return;
+    if (this.#store.sets.usedBytes + this.#seriesBytes <= this.#limits.arenaBytes) return;
+    this.#store.tracked.settle();
     let canFold = true;
     while (this.#store.usedBytes > this.#limits.arenaBytes) {
       if (canFold) canFold = this.#overflow.foldOne();
-      else if (!this.#overflow.evictOne(true)) return;
+      else if (!this.#overflow.evictOne(true)) break;
     }
+    this.#seriesBytes = this.#store.tracked.usedSeriesBytes;
   }
 
   #takeSignals(frame: Frame, nowMs: number): void {

@@ -1,19 +1,30 @@
-/** Frames with rows ahead of the clock, until they are due. At most a minute of them: later times are refused outside. */
+/** Frames with rows ahead of the clock, until they are due. At most a minute of them: what lies further ahead is dropped. */
 import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { decodeFrame, encodeFrame, type Frame, FrameError } from "../wire/frame.ts";
 
 const LAYOUT = layoutOf("pending");
+/** Bytes of a row's columns in a decoded frame. */
+const ROW_BYTES = 2 + 4 * 7;
+const NO_SAMPLES = new Uint8Array();
 
 interface Waiting {
-  frame: Frame;
+  readonly frame: Frame;
   /** Rows up to this time were counted. */
   sinceMs: number;
   /** Later ones were dropped. */
-  untilMs: number;
+  readonly untilMs: number;
+}
+
+/** Rows of one frame that are due, in the order in which they are counted. */
+export interface DueRows {
+  readonly frame: Frame;
+  readonly rows: readonly number[];
 }
 
 export class Pending {
   #waiting: Waiting[] = [];
+  /** Nothing is due before. */
+  #nextMs = Number.POSITIVE_INFINITY;
 
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
@@ -25,14 +36,40 @@ export class Pending {
 
   /** Keeps a frame whose rows up to `sinceMs` were counted and those after `untilMs` were dropped. */
   add(frame: Frame, sinceMs: number, untilMs: number): void {
+    const nextMs = dueAfter(frame, sinceMs, untilMs);
+    if (nextMs === Number.POSITIVE_INFINITY) return;
     this.#waiting.push({ frame, sinceMs, untilMs });
+    this.#nextMs = Math.min(this.#nextMs, nextMs);
   }
 
-  /** Gives the frames out, each with the times between which it waits; what is still ahead in one is added again. */
-  *due(): Generator<Waiting> {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    yield* waiting;
+  /**
+   * Gives out the rows that are due at `nowMs`, by their times and then in the order in which they came: what becomes of them
+   * must not depend on how often somebody looks.
+   */
+  due(nowMs: number): DueRows[] {
+    if (nowMs < this.#nextMs) return [];
+    const due: { ms: number; frame: Frame; row: number }[] = [];
+    this.#nextMs = Number.POSITIVE_INFINITY;
+    for (const waiting of this.#waiting) {
+      const { frame, sinceMs, untilMs } = waiting;
+      const endMs = Math.min(nowMs, untilMs);
+      for (let row = 0; row < frame.rows; row++) {
+        const ms = frame.baseMs + frame.at[row]!;
+        if (ms > sinceMs && ms <= endMs) due.push({ ms, frame, row });
+      }
+      waiting.sinceMs = nowMs;
+      this.#nextMs = Math.min(this.#nextMs, dueAfter(frame, nowMs, untilMs));
+    }
+    this.#waiting = this.#waiting.filter(({ frame, untilMs }) => {
+      return dueAfter(frame, nowMs, untilMs) !== Number.POSITIVE_INFINITY;
+    });
+    due.sort((a, b) => a.ms - b.ms);
+    const runs: { frame: Frame; rows: number[] }[] = [];
+    for (const { frame, row } of due) {
+      if (runs.at(-1)?.frame === frame) runs.at(-1)!.rows.push(row);
+      else runs.push({ frame, rows: [row] });
+    }
+    return runs;
   }
 
   /** Frames as they travel; their samples are evidence and kept elsewhere. */
@@ -56,7 +93,15 @@ export class Pending {
   }
 }
 
-const NO_SAMPLES = new Uint8Array();
+/** Time of a frame's first row after `sinceMs`, up to `untilMs`; infinity when there is none. */
+function dueAfter({ at, baseMs, rows }: Frame, sinceMs: number, untilMs: number): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (let row = 0; row < rows; row++) {
+    const ms = baseMs + at[row]!;
+    if (ms > sinceMs && ms <= untilMs && ms < first) first = ms;
+  }
+  return first;
+}
 
 function frameOf(bytes: Uint8Array): Frame {
   try {
@@ -65,6 +110,3 @@ function frameOf(bytes: Uint8Array): Frame {
     throw error instanceof FrameError ? new ImageError("malformed") : error;
   }
 }
-
-/** Bytes of a row's columns in a decoded frame. */
-const ROW_BYTES = 2 + 4 * 7;

@@ -7,7 +7,14 @@
  *                          └─▶ overflow
  */
 import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
-import { DOOR_AGE_MINUTES, FUTURE_MAX_MS, FUTURE_SLACK_MS, SLOT_MS, type WindowName } from "../config.ts";
+import {
+  DOOR_AGE_MINUTES,
+  FUTURE_MAX_MS,
+  FUTURE_SLACK_MS,
+  MINUTE_MS,
+  SLOT_MS,
+  type WindowName,
+} from "../config.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { type FamilyRow, FamilySums, familyOf, type Part } from "./families.ts";
@@ -34,8 +41,6 @@ export interface RankValues {
 }
 
 const [IP, UA, PATH] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
-/** Minutes that stamps and rows may be expired by at once without mistaking old for new (85 minutes less an hour). */
-const EXPIRE_MINUTES_MAX = 20;
 /** What is further ahead is counted as `future`. */
 const AHEAD_MAX_MS = FUTURE_MAX_MS + FUTURE_SLACK_MS;
 const LAYOUT = layoutOf("window");
@@ -120,19 +125,31 @@ export class Window {
     return frame.rows - (intake.late + intake.future - before);
   }
 
-  /** Moves the windows to `nowMs`: drops what left the hour, lets in what is due. */
+  /**
+   * Moves the windows to `nowMs`: drops what left the hour, lets in what is due. In steps that all end at the same times
+   * whenever this is called, so that a shard that was read or ticked meanwhile is the same as one that was not: minutes,
+   * since at their ends fingerprints leave, and slots while something waits.
+   */
   advance(nowMs: number): void {
-    if (nowMs <= this.#nowMs) return;
-    const minute = firstMinute(windowFrom("1h", nowMs));
-    if (minute !== this.#firstMinute) this.#expireTo(minute);
-    this.#intake.firstSlot = minute * SLOTS_A_MINUTE;
+    while (this.#nowMs < nowMs) {
+      const grain = this.#pending.isEmpty ? MINUTE_MS : SLOT_MS;
+      const next = this.isEmpty ? nowMs : (Math.floor(this.#nowMs / grain) + 1) * grain;
+      this.#step(Math.min(next, nowMs));
+    }
+  }
+
+  #step(nowMs: number): void {
+    if (Math.floor(nowMs / SLOT_MS) !== Math.floor(this.#nowMs / SLOT_MS)) this.#intake.startSlot();
     this.#nowMs = nowMs;
     this.#store.fingerprints.moveOrigin(nowMs);
     this.#store.rows.advance(slotOf(nowMs));
     this.#store.tracked.advance(this.#firstSlot("5m"));
-    for (const { frame, sinceMs, untilMs } of this.#pending.due()) {
-      if (this.#intake.take(frame, nowMs, untilMs, sinceMs) > 0) this.#pending.add(frame, nowMs, untilMs);
-    }
+    for (const due of this.#pending.due(nowMs)) this.#intake.takeDue(due, nowMs);
+    const minute = firstMinute(windowFrom("1h", nowMs));
+    if (minute === this.#firstMinute) return;
+    this.#firstMinute = minute;
+    this.#intake.firstSlot = minute * SLOTS_A_MINUTE;
+    this.#expire();
   }
 
   /** Takes over what another shard, or this one before a restart, knows of the site's first data. */
@@ -264,18 +281,11 @@ export class Window {
     return firstSlot(windowFrom(window, this.#nowMs));
   }
 
-  #expireTo(minute: number): void {
-    this.#store.tracked.settle();
-    while (this.#firstMinute < minute) {
-      const left = this.#store.fingerprints.size > 0 || this.#store.hourReqs(EVERYTHING) > 0;
-      this.#firstMinute = left ? Math.min(minute, this.#firstMinute + EXPIRE_MINUTES_MAX) : minute;
-      if (left) this.#expire();
-    }
-    this.#store.compact();
-  }
-
+  /** Drops what left the hour. Not when there is nothing: sightings would fade while nobody comes. */
   #expire(): void {
-    const { fingerprints } = this.#store;
+    const { fingerprints, tracked } = this.#store;
+    tracked.settle();
+    if (this.isEmpty) return;
     const stamp = firstStamp(this.#firstMinute);
     for (let id = 0; id < fingerprints.idEnd; id++) {
       if (fingerprints.isLive(id) && this.#store.expire(id, this.#firstMinute, stamp)) this.#store.remove(id);
@@ -283,5 +293,6 @@ export class Window {
     for (const index of this.#overflow.records()) this.#store.expireInFull(index, this.#firstMinute, stamp);
     this.#overflow.trim();
     if (this.#firstMinute % DOOR_AGE_MINUTES === 0) this.#overflow.age();
+    this.#store.compact();
   }
 }

@@ -193,24 +193,27 @@ describe("records and what waits", () => {
     expect([...records.page(4).subarray(0, 3)]).toEqual([0, 0, 0]);
   });
 
-  it("WIN-4: what waits is given out once, with the time up to which it was counted", () => {
+  it("WIN-4: what waits is given out once it is due, by its time, whoever brought it", () => {
     const pending = new Pending();
-    const frame = frameOf([
-      { at: NOON, ja4: "" },
-      { at: NOON, ja4: "" },
-    ]);
+    const at = (...ahead: number[]) => frameOf(ahead.map((ms) => ({ at: NOON + ms, ja4: "" })));
+    const [one, two] = [at(30, 10, 0, 99, 20), at(25, 20, 11)];
     expect([pending.isEmpty, pending.byteLength]).toEqual([true, 0]);
-    pending.add(frame, 17, 70);
-    pending.add(frame, 18, 80);
-    expect([pending.isEmpty, pending.byteLength]).toEqual([false, 120]);
-    const given = [];
-    for (const one of pending.due()) {
-      given.push(one.sinceMs);
-      if (given.length === 1) pending.add(frame, 19, 80);
-    }
-    expect(given).toEqual([17, 18]);
-    expect([...pending.due()].map(({ sinceMs }) => sinceMs)).toEqual([19]);
-    expect(pending.isEmpty).toBe(true);
+    // Rows 1 and 2 were counted or due before, row 3 was dropped.
+    pending.add(one, NOON + 10, NOON + 60);
+    pending.add(two, NOON, NOON + 60);
+    pending.add(at(5, 70), NOON + 5, NOON + 60);
+    expect([pending.isEmpty, pending.byteLength]).toEqual([false, (5 + 3) * 30]);
+    expect(pending.due(NOON + 10)).toEqual([]);
+    expect(pending.due(NOON + 20)).toEqual([
+      { frame: two, rows: [2] },
+      { frame: one, rows: [4] },
+      { frame: two, rows: [1] },
+    ]);
+    expect([pending.due(NOON + 20), pending.isEmpty]).toEqual([[], false]);
+    expect(pending.due(NOON + 29)).toEqual([{ frame: two, rows: [0] }]);
+    expect(pending.byteLength).toBe(5 * 30);
+    expect(pending.due(NOON + 1_000)).toEqual([{ frame: one, rows: [0] }]);
+    expect([pending.isEmpty, pending.due(NOON + 2_000)]).toEqual([true, []]);
   });
 });
 
