@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly persistDir: string;
   readonly settings: SettingTexts;
   readonly testCf: boolean;
+  /** Folder with `scripts/workerd/` and the bundle that it embeds; absent = this project. */
+  readonly root?: string;
   readonly signal: AbortSignal;
   /** Called with the process id before the engine is ready. */
   readonly onSpawn: (pid: number) => void;
@@ -83,7 +85,7 @@ function spawnEngine(options: EngineOptions): ChildProcess {
     `http=${authority(options.host, options.port)}`,
     "-d",
     `do=${options.persistDir}`,
-    join(ROOT, "scripts", "workerd", file),
+    join(options.root ?? ROOT, "scripts", "workerd", file),
     constant,
   ];
   const [program = "", ...args] = command;

@@ -1,0 +1,8 @@
+/** All fault runs, in the order of the table. */
+import { disk } from "./disk.ts";
+import { evictions } from "./evictions.ts";
+import type { Fault } from "./fault.ts";
+import { hour } from "./hour.ts";
+import { kill, killEarlyAck } from "./kill.ts";
+
+export const FAULTS: readonly Fault[] = [kill, killEarlyAck, hour, evictions, disk];
