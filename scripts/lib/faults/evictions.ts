@@ -4,7 +4,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Draw } from "../../../src/simulate/random.ts";
-import { type Client, encodeBody, ja4Of, observationsPath } from "../../../test/support/client.ts";
+import {
+  type Answer,
+  type Client,
+  encodeBody,
+  ja4Of,
+  observationsPath,
+} from "../../../test/support/client.ts";
+import { OWN, OWN_AND_RANKS, without } from "./answers.ts";
 import { atLeast, balanced, exactly, type Fault, type FaultContext, shown } from "./fault.ts";
 import { FAULTY, order, shardName, startsOf } from "./faulty.ts";
 import { FaultServer } from "./server.ts";
@@ -15,6 +22,9 @@ const TWIN = "twin";
 const FINGERPRINTS = 40;
 const RECORDS = 12;
 const SEED = 7;
+/** Some expire during the run, some only come to count. */
+const OLDEST_MS = 3_500_000;
+const AHEAD_MS = 20_000;
 /** Two ticks, so that both have told the Census of everything and were told the same. */
 const RANKS_OLD_MS = 2_500;
 /** A window's edge may pass between the two questions; it cannot do so this often in a row. */
@@ -60,12 +70,12 @@ async function run(rounds: number, { log }: FaultContext): Promise<Outcome> {
   const outcome = { ...{ different: 0, firstDifference: "", compared: 0, sent: 0 } };
   try {
     for (let round = 0; round < rounds; round++) {
-      const body = encodeBody(recordsOf(round), "msgpack");
+      const body = encodeBody(recordsOf(round, OLDEST_MS, AHEAD_MS), "msgpack");
       for (const site of [EVICTED, TWIN]) await upload(client, site, body);
       outcome.sent += RECORDS;
       await order(client, shardName(EVICTED, 0), "evict");
       for (const ask of questions(round)) {
-        const [one, other] = await both(client, ask, withoutRanks);
+        const [one, other] = await both(client, ask, OWN_AND_RANKS);
         outcome.compared++;
         if (one === other) continue;
         if (outcome.different++ === 0) outcome.firstDifference = ` (${ask(EVICTED)}: ${around(one, other)})`;
@@ -73,10 +83,10 @@ async function run(rounds: number, { log }: FaultContext): Promise<Outcome> {
       client.answers.length = 0;
       if ((round + 1) % 100 === 0) log(`${round + 1} evictions, ${outcome.compared} answers compared`);
     }
-    // At rest the ranks of both are the same, too.
+    // An evicted shard asks the Census anew, the twin's ranks may be a second old. At rest the ranks of both are the same, too.
     await sleep(RANKS_OLD_MS);
     for (let n = 0; n < FINGERPRINTS; n++) {
-      const [one, other] = await both(client, (site) => `/v1/sites/${site}/fingerprints/${ja4Of(n)}`, own);
+      const [one, other] = await both(client, (site) => `/v1/sites/${site}/fingerprints/${ja4Of(n)}`, OWN);
       outcome.compared++;
       if (one !== other && outcome.different++ === 0) outcome.firstDifference = ` (${around(one, other)})`;
     }
@@ -94,12 +104,12 @@ async function run(rounds: number, { log }: FaultContext): Promise<Outcome> {
   }
 }
 
-/** All kinds of facts, old and new and ahead of their time, on few fingerprints, so that each has many. */
-function recordsOf(round: number): Record<string, unknown>[] {
+/** All kinds of facts on few fingerprints, so that each has many; a third of them up to `oldestMs` old, some `aheadMs` ahead. */
+export function recordsOf(round: number, oldestMs: number, aheadMs: number): Record<string, unknown>[] {
   const draw = new Draw("eviction", SEED, round);
   const nowMs = Date.now();
   return Array.from({ length: RECORDS }, () => ({
-    timestamp: nowMs - draw.int(draw.chance(0.3) ? 3_500_000 : 5_000) + (draw.chance(0.05) ? 20_000 : 0),
+    timestamp: nowMs - draw.int(draw.chance(0.3) ? oldestMs : 5_000) + (draw.chance(0.05) ? aheadMs : 0),
     ...(draw.chance(0.1) ? {} : { ja4: ja4Of(Math.floor(FINGERPRINTS * draw.uniform() ** 2)) }),
     client_ip: `10.${draw.int(4)}.${draw.int(256)}.${draw.int(256)}`,
     path: `/p/${draw.int(500)}`,
@@ -142,25 +152,14 @@ async function both(
   let answers: [string, string] = ["", ""];
   for (let tried = 0; tried < ASK_TRIES; tried++) {
     const [one, other] = await Promise.all([client.get(ask(EVICTED)), client.get(ask(TWIN))]);
-    answers = [comparable(one.status, one.text, leaveOut), comparable(other.status, other.text, leaveOut)];
+    answers = [comparable(one, leaveOut), comparable(other, leaveOut)];
     if (answers[0] === answers[1]) break;
   }
   return answers;
 }
 
-/**
- * Left out: names, addresses, the moment of asking; sizes in bytes, which may depend on what was held before; what a tick
- * found, since the sites' ticks fall between other uploads.
- */
-const OWN =
-  "site|as_of|ranks_as_of|url|instance|shards|bytes|score|anomalies|suppressed|severity|divergence|expected";
-const own = new RegExp(`^(${OWN})$`);
-/** And ranks: those of the twin may be a second old, an evicted shard asks the Census anew. */
-const withoutRanks = new RegExp(`^(${OWN}|population|\\w+_(rank|quantile)_1h)$`);
-
-function comparable(status: number, text: string, leaveOut: RegExp): string {
-  const body: unknown = JSON.parse(text, (key, value: unknown) => (leaveOut.test(key) ? undefined : value));
-  return `${status} ${JSON.stringify(body)}`;
+function comparable({ status, text }: Answer, leaveOut: RegExp): string {
+  return `${status} ${JSON.stringify(without(text, leaveOut))}`;
 }
 
 /** The place where two texts part. */

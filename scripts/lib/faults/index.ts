@@ -2,7 +2,10 @@
 import { disk } from "./disk.ts";
 import { evictions } from "./evictions.ts";
 import type { Fault } from "./fault.ts";
+import { feed } from "./feed.ts";
 import { hour } from "./hour.ts";
 import { kill, killEarlyAck } from "./kill.ts";
+import { laggard } from "./laggard.ts";
+import { versions } from "./versions.ts";
 
-export const FAULTS: readonly Fault[] = [kill, killEarlyAck, hour, evictions, disk];
+export const FAULTS: readonly Fault[] = [kill, killEarlyAck, hour, evictions, disk, feed, laggard, versions];

@@ -38,8 +38,9 @@ async function run(): Promise<Figure[]> {
     const health = await server.client.get("/healthz");
     rmSync(ballast);
     const fromMs = performance.now();
-    for (const batch of full.refused) await completed(server.client, SITE, batch);
+    await completed(server.client, SITE, full.refused[0]!);
     const backMs = performance.now() - fromMs;
+    for (const batch of full.refused) await completed(server.client, SITE, batch);
     const restarts = server.pid === pid && (await server.client.get("/healthz")).status === 200 ? 0 : 1;
 
     // What is there after a kill is on disk, and not only in memory.
@@ -62,7 +63,7 @@ async function run(): Promise<Figure[]> {
       exactly("acknowledged batches lost", wrong.lost.size, 0),
       exactly("batches counted twice", wrong.doubled.size, 0),
       exactly("restarts needed", restarts, 0),
-      shown("all refused ones taken after", `${Math.round(backMs)} ms`),
+      shown("room again to first ack", `${Math.round(backMs)} ms`),
       balanced("observations", ["sent", sent], ["in the 1h windows", summary.windows["1h"].reqs]),
     ];
   } finally {
