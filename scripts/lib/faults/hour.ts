@@ -31,7 +31,7 @@ export const hour: Fault = {
 
 async function run(shards: number, { quick, log }: FaultContext): Promise<Figure[]> {
   const bodies = quick ? 1 : 20;
-  const kills = quick ? 4 : 100;
+  const kills = quick ? 2 : 100;
   const workshop = new Workshop();
   const server = await FaultServer.open({
     ...{ root: await workshop.bundle(), disk: workshop.folder(), shards },

@@ -6,6 +6,19 @@ import { feed } from "./feed.ts";
 import { hour } from "./hour.ts";
 import { kill, killEarlyAck } from "./kill.ts";
 import { laggard } from "./laggard.ts";
+import { overload } from "./overload.ts";
+import { parts } from "./parts.ts";
 import { versions } from "./versions.ts";
 
-export const FAULTS: readonly Fault[] = [kill, killEarlyAck, hour, evictions, disk, feed, laggard, versions];
+export const FAULTS: readonly Fault[] = [
+  kill,
+  killEarlyAck,
+  hour,
+  evictions,
+  disk,
+  feed,
+  laggard,
+  versions,
+  parts,
+  overload,
+];

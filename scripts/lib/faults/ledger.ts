@@ -33,9 +33,19 @@ function headOf(life: number): string {
   return `t13d${`${life}`.padStart(4, "0")}h2`;
 }
 
-/** Batch `n` of a life; `fingerprints` of its own. The same arguments at the same `nowMs` make the same bytes. */
-export function makeBatch(life: number, n: number, fingerprints: number, nowMs: number): Batch {
-  const ja4s = Array.from({ length: fingerprints }, (_, i) => ja4Of(n * 1_000 + i, headOf(life)));
+/** Batch `n` of a life; `fingerprints` of its own, of those that are `wanted`. The same arguments make the same bytes. */
+export function makeBatch(
+  life: number,
+  n: number,
+  fingerprints: number,
+  nowMs: number,
+  wanted: (ja4: string) => boolean = () => true,
+): Batch {
+  const ja4s: string[] = [];
+  for (let i = 0; ja4s.length < fingerprints; i++) {
+    const ja4 = ja4Of(n * 1_000 + i, headOf(life));
+    if (wanted(ja4)) ja4s.push(ja4);
+  }
   // A little ago, so that no clock on the way finds it ahead of its time.
   const records = ja4s.flatMap((ja4) =>
     Array.from({ length: PER_FINGERPRINT }, (_, i) => ({ timestamp: nowMs - 1_000 - i, ja4 })),
