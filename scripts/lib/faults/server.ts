@@ -1,8 +1,9 @@
 /** One engine on one disk and port for as long as a run lasts: started, killed the hard way, started again. */
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, createClient } from "../../../test/support/client.ts";
-import { type Engine, startEngine } from "../engine.ts";
+import { type Engine, PortTakenError, startEngine } from "../engine.ts";
 import { buildSettings, makeToken, type SettingTexts } from "../settings.ts";
 
 export interface FaultServerOptions {
@@ -17,6 +18,8 @@ export interface FaultServerOptions {
 }
 
 const HOST = "127.0.0.1";
+const START_TRIES = 10;
+const PORT_WAIT_MS = 200;
 /** Process ids of running engines: none outlives this process. */
 const engines = new Set<number>();
 process.once("exit", () => {
@@ -52,6 +55,18 @@ export class FaultServer {
   /** Starts the engine on the same disk and port, from `root` if it is to be another bundle; ready when it answers /healthz. */
   async start(root = this.#root): Promise<void> {
     this.#root = root;
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.#launch(root);
+      } catch (error) {
+        // While nobody listened on it, another program's outgoing connection may have been given the port.
+        if (!(error instanceof PortTakenError) || tried === START_TRIES) throw error;
+        await sleep(PORT_WAIT_MS);
+      }
+    }
+  }
+
+  async #launch(root: string): Promise<void> {
     const { disk, shards = 4, testCf = false, settings = {} } = this.#options;
     const sites = settings.SITES === undefined ? (this.#options.sites ?? ["shop"]) : undefined;
     this.#engine = await startEngine({

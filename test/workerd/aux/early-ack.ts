@@ -15,6 +15,6 @@ export class FingerprintShard extends Real {
     };
     this.ctx.waitUntil(late());
     const accepted = payloads.reduce((sum, bytes) => sum + decodeFrame(bytes).rows, 0);
-    return { ok: true, accepted, duplicate: 0, flushAfterMs: 0 };
+    return { ok: true, accepted, duplicate: 0, stale: 0, flushAfterMs: 0 } as IngestResult;
   }
 }
