@@ -36,7 +36,7 @@ describe("an image of a window", () => {
           happened.future += dropped.future;
           happened.overflow += dropped.overflow;
         }
-        for (const later of [4_999, 61_000, 300_001, HOUR, 2 * HOUR]) {
+        for (const later of [61_000, 300_001, 2 * HOUR]) {
           window.advance(now + later);
           twin.advance(now + later);
           expect(answersOf(twin)).toEqual(answersOf(window));
@@ -45,7 +45,7 @@ describe("an image of a window", () => {
         happened.evicted += window.pressure().evicted;
         happened.folded += window.pressure().folded;
       }),
-      { numRuns: runs(100) },
+      { numRuns: runs(80) },
     );
     if (!FEW_RUNS)
       for (const [what, count] of Object.entries(happened)) expect(count, what).toBeGreaterThan(0);

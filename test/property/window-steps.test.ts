@@ -36,7 +36,7 @@ describe("a window", () => {
           expect(read.takeDropped()).toEqual(window.takeDropped());
         },
       ),
-      { numRuns: runs(100) },
+      { numRuns: runs(60) },
     );
   });
 });
