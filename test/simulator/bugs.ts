@@ -13,23 +13,24 @@ function bug(name: string, file: string, find: string, replace: string): Bug {
   return { name, changes: [{ file, find, replace }] };
 }
 
-const LOG = "durable-objects/ingest-log.ts";
+const LOG = "src/ingest/log.ts";
 const COMMIT = "src/ingest/group-commit.ts";
-const OBSERVER = "src/edge/observer.ts";
+const SENDING = "src/edge/sending.ts";
 const SHARD = "durable-objects/fingerprint-shard.ts";
 
 export const BUGS: readonly Bug[] = [
   bug(
     "frame ids are not known after a restart",
-    LOG,
-    "    // What left the hour while the shard was down was counted when it came; it is not late now.\n",
-    "    this.#ids.clear();\n",
+    "src/ingest/recovery.ts",
+    '  if (checkpoint !== "read") takeBorn(memory, disk);\n',
+    "  memory.ids.forget(Number.MAX_SAFE_INTEGER);\n",
   ),
+  bug("frame ids live for a minute", LOG, "ids.forget(first);", "ids.forget(minuteOf(nowMs));"),
   bug(
-    "frame ids live for a minute",
-    LOG,
-    "if (minute < first) this.#ids.delete(id);",
-    "if (minute < minuteOf(nowMs)) this.#ids.delete(id);",
+    "a checkpoint says that it holds more than it does",
+    "src/ingest/memory.ts",
+    "into.int(this.position.seq);",
+    "into.int(this.position.seq + 20_000 * 1_024);",
   ),
   bug(
     "the log is trimmed after ten minutes",
@@ -79,8 +80,8 @@ export const BUGS: readonly Bug[] = [
   bug(
     "settings are pushed once",
     "durable-objects/settings.ts",
-    "    if (silent > 0) await",
-    "    if (silent < 0) await",
+    "    await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);\n",
+    "",
   ),
   bug(
     "a shard keeps its settings in memory",
@@ -90,26 +91,22 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "an isolate forgets a frame that could not be sent",
-    OBSERVER,
-    '    log({ event: "shard_failed", site: frame.site,',
-    '    batch.acked(id);\n    log({ event: "shard_failed", site: frame.site,',
+    SENDING,
+    "    batch.lanes.failed(each, frame, startedMs, now(), { overload, tookNothing: tookNothing(error) });",
+    "    batch.lanes.answered(each, frame);",
   ),
   bug(
     "an isolate gives a frame another id when it sends it again",
-    OBSERVER,
-    "resend.map(([id, frame]) => sendFrame(id, frame, deps))",
-    `resend.map(([id, frame]) => {
-      const bytes = frame.bytes.slice();
-      const size = id.length / 2;
-      const at = bytes.findIndex((_, i) => hex(bytes.subarray(i, i + size)) === id);
-      bytes[at]! ^= 0x80;
-      return sendFrame(id, { ...frame, bytes }, deps);
-    })`,
+    SENDING,
+    "    const sending = peers.send([frame.bytes], ",
+    `    const bytes = frame.bytes.slice();
+    if (frame.tries > 1) bytes[bytes.findIndex((_, i) => frame.id.every((byte, j) => bytes[i + j] === byte))]! ^= 0x80;
+    const sending = peers.send([bytes], `,
   ),
   bug(
     "a repeat of a request with a key makes other frames",
     "src/api/observations.ts",
-    "await send(call, map, same, ",
-    "await send(call, map, same, Math.random() + ",
+    "await send(call, map, same, seededIds(",
+    "await send(call, map, same, seededIds(Math.random() + ",
   ),
 ];

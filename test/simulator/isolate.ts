@@ -61,8 +61,8 @@ export class Isolate {
 
   /** Rows that are held or in flight. */
   get isDrained(): boolean {
-    const { rows, inflight } = this.#observed.isolateOf(this.#env).observer.batch;
-    return rows === 0 && inflight === 0;
+    const { rows, lanes } = this.#observed.isolateOf(this.#env).observer.batch;
+    return rows === 0 && lanes.inflight === 0;
   }
 
   /** A visitor comes by; `draw` decides who. */

@@ -64,12 +64,13 @@ export interface Product {
   answer(request: SimulatedRequest, services: object): Promise<SimulatedResponse>;
   UserAgentClassifier: new () => object;
   Peers: new () => object;
+  Channels: new (random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array) => object;
 }
 
 /** An isolate's batch, as far as it tells what is not sent yet. */
 interface Batch {
   readonly rows: number;
-  readonly inflight: number;
+  readonly lanes: { readonly inflight: number };
 }
 
 export interface Observed {
