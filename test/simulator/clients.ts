@@ -37,7 +37,9 @@ export class Api {
       objects: product.objectsOf(env, options, { maps: new Map(), hash: undefined }),
       agents: new product.UserAgentClassifier(),
       peers: new product.Peers(),
-      channels: new product.Channels((bytes) => (GLOBALS.crypto as typeof globalThis.crypto).getRandomValues(bytes)),
+      channels: new product.Channels((bytes) =>
+        (GLOBALS.crypto as typeof globalThis.crypto).getRandomValues(bytes),
+      ),
       random: (GLOBALS.Math as Math).random,
       wait: (GLOBALS.scheduler as { wait(ms: number): Promise<void> }).wait,
       log: () => undefined,
