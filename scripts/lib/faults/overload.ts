@@ -74,7 +74,7 @@ interface Book {
 
 async function run(server: FaultServer, { quick, log }: FaultContext): Promise<Figure[]> {
   const { client } = server;
-  const bodies = quick ? 36 : 600;
+  const bodies = quick ? 36 : 300;
   const book: Book = {
     ...{ sent: 0, accepted: 0, rejected: 0, expired: 0, counted: 0, notCounted: 0 },
     ...{ refusals: 0, silent: 0, otherwise: 0 },
