@@ -9,9 +9,12 @@ import type {
 } from "../src/api/objects.ts";
 import { KeyedHash, sha256 } from "../src/base/hash.ts";
 import { unavailable } from "../src/base/problem.ts";
+import { isOverloaded } from "../src/base/retry.ts";
+import { API_CALL_TIMEOUT_MS } from "../src/config.ts";
 import type { Options } from "../src/options.ts";
 import type { Env } from "./env.ts";
 import { Stubs } from "./stubs.ts";
+import { TimeoutError, withTimeout } from "./timeout.ts";
 
 /** What never changes while an isolate lives: shard maps are fixed at a site's first start, the key with a deploy. */
 export interface IsolateMemory {
@@ -52,7 +55,7 @@ function siteObjects(stubs: Stubs, site: string, memory: IsolateMemory): SiteObj
 
 /**
  * A fresh stub for every call (a stub stays broken after many errors), and every failure of a call as a 503: an object
- * that restarts is our trouble, not a bug of the caller's.
+ * that restarts, or hangs, is our trouble, not a bug of the caller's.
  */
 function guarded<T extends object>(stub: () => T): T {
   return new Proxy({} as T, {
@@ -70,10 +73,10 @@ function guarded<T extends object>(stub: () => T): T {
 
 async function orUnavailable<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return await call();
+    return await withTimeout(call(), API_CALL_TIMEOUT_MS, "an object");
   } catch (error) {
-    const overloaded =
-      typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
+    // One that hangs is as little to be asked again at once as one that says that it is overloaded.
+    const overloaded = error instanceof TimeoutError || isOverloaded(error);
     throw Object.assign(unavailable("A part of the service does not answer now."), {
       overloaded,
       cause: error,

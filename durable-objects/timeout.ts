@@ -1,6 +1,7 @@
 /** The one place with timers: bounds on how long an object waits. A timer never outlives its wait. */
 
-class TimeoutError extends Error {
+/** Somebody was waited for in vain; the call may still do its work. */
+export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
 

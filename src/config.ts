@@ -46,6 +46,8 @@ export const TICK_DEFAULT_MS = 5 * SECOND_MS;
 export const TICK_IDLE_MS = 60 * SECOND_MS;
 /** A call from one object to another is given up after this long, so one stuck object stops no other. */
 export const OBJECT_CALL_TIMEOUT_MS = 3 * SECOND_MS;
+/** The API gives an object up after this long: one that hangs is a 503, or a part that is missing. Uploads wait for disks. */
+export const API_CALL_TIMEOUT_MS = 5 * SECOND_MS;
 /** A write to the settings waits this long for every shard's acknowledgement (contract §5: in force within 2 s). */
 export const SETTINGS_PUSH_TIMEOUT_MS = 1_500;
 
@@ -252,6 +254,10 @@ relate(EDGE_RETRY_FIRST_MS >= EDGE_SEND_TIMEOUT_MS, "a frame must not be sent ag
 relate(
   LOG_KEEP_MS >= PAST_MAX_MS + 2 * MINUTE_MS,
   "a shard must know the id of a frame that is just given up",
+);
+relate(
+  API_CALL_TIMEOUT_MS > COMMIT_PAUSE_MAX_MS + SECOND_MS && API_CALL_TIMEOUT_MS > OBJECT_CALL_TIMEOUT_MS,
+  "the API must not give up what is only waiting itself",
 );
 relate(CENSUS_ASK_MS < RANKS_WAIT_MS, "the Census must answer while the reader still waits");
 relate(SIGNALS_RETELL_MS * 4 < HOUR_MS, "signals must be told again well before a shard forgets them");

@@ -172,6 +172,28 @@ describe("partial failure of ingest", () => {
     await evictDurableObject(shardStub("default", 3));
     expect((await call(`/v1/sites/default/fingerprints/${ja4On(3)}`)).status).toBe(200);
   });
+
+  it("READ-P2: a shard that hangs is given up in time: a missing part of lists, 503 where it alone knows", async () => {
+    const stub = shardStub("default", 2);
+    const gate = Promise.withResolvers<void>();
+    await runInDurableObject(stub, (instance: FingerprintShard) => {
+      const prototype = Object.getPrototypeOf(instance) as Record<string, (...given: unknown[]) => unknown>;
+      for (const method of ["list", "read"]) {
+        const real = prototype[method]!;
+        prototype[method] = async function slow(this: unknown, ...given: unknown[]) {
+          if (this === instance) await gate.promise;
+          return real.apply(this, given);
+        };
+      }
+    });
+    const [list, one] = await Promise.all(
+      ["fingerprints", `fingerprints/${ja4On(2)}`].map((path) => call(`/v1/sites/default/${path}`)),
+    );
+    expect([list!.status, await list!.json()]).toMatchObject([200, { partial: { missing_shards: [2] } }]);
+    expect([one!.status, one!.headers.get("retry-after")]).toEqual([503, "5"]);
+    await runInDurableObject(stub, () => gate.resolve());
+    expect((await call(`/v1/sites/default/fingerprints/${ja4On(2)}`)).status).toBe(200);
+  });
 });
 
 describe("settings", () => {
