@@ -4,7 +4,7 @@
  *   traffic, with faults → calm: nothing fails any more, a visitor now and then, until nothing is on its way → quiet: only alarms
  */
 import { createHash } from "node:crypto";
-import { FLUSH_MAX_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/config.ts";
+import { FLUSH_MAX_MS, HOUR_MS, MINUTE_MS, SECOND_MS, TICK_IDLE_MS } from "../../src/config.ts";
 import { Draw } from "../../src/simulate/random.ts";
 import type { Actor } from "./actor.ts";
 import { Api, Subscriber, TOKEN, Uploader, Writer } from "./clients.ts";
@@ -50,6 +50,7 @@ export class World {
   readonly #draw: Draw;
   readonly #edge: () => Observed;
   readonly #visitsMs: number;
+  readonly #tickMs: number;
   #observations = 0;
 
   constructor(seed: number, { product, edge }: Loaded, trace?: (line: string) => void) {
@@ -64,6 +65,7 @@ export class World {
     install(this.kernel, (line) => this.#log(line));
     this.faults = new Faults(seed);
     this.shards = 2 + draw.int(2);
+    this.#tickMs = draw.pick([5, 10, 10, 20]) * SECOND_MS;
     const bindings = {
       SHARDS_NS: product.FingerprintShard,
       CENSUS_NS: product.Census,
@@ -93,19 +95,19 @@ export class World {
   /** Lets the world run to its end. */
   async run(): Promise<void> {
     const { kernel } = this;
-    const calmAtMs = kernel.nowMs + this.#draw.between(20, 80) * SECOND_MS;
+    const calmAtMs = kernel.nowMs + this.#draw.between(15, 60) * SECOND_MS;
     this.#schedule(calmAtMs);
     await kernel.run(calmAtMs);
     this.#calm();
-    // Those who were refused or slowed down come again by themselves; what is in flight needs another visitor.
-    await kernel.run(kernel.nowMs + FLUSH_MAX_MS);
     const untilMs = kernel.nowMs + CALM_MAX_MS;
-    while (!this.isDrained && kernel.nowMs < untilMs) {
-      for (const isolate of this.isolates)
-        if (isolate.isAlive && !isolate.isDrained) isolate.visit(this.#draw);
+    // Those who were refused or slowed down come again by themselves; what an isolate has to send needs a visitor, and what
+    // was lost meanwhile is told with the next one's.
+    for (let round = 0; round < 2 || (!this.isDrained && kernel.nowMs < untilMs); round++) {
+      for (const isolate of this.isolates) if (isolate.isAlive) isolate.visit(this.#draw);
       await kernel.run(kernel.nowMs + FLUSH_MAX_MS);
     }
-    await this.quiet(2.5 * MINUTE_MS);
+    // An object that was evicted ticks as if idle.
+    await this.quiet(TICK_IDLE_MS + 1.5 * this.#tickMs);
   }
 
   /** Nobody comes by any more; objects are evicted all the time, so that only alarms go on. */
@@ -161,7 +163,7 @@ export class World {
     return {
       SITES: { [SITE]: ["www.shop.example"] },
       SHARDS: String(this.shards),
-      TICK: `${this.#draw.pick([5, 5, 10, 20])}s`,
+      TICK: `${this.#tickMs / SECOND_MS}s`,
       FLUSH: `${this.#draw.pick([2, 5, 10])}s`,
       API_TOKENS: [{ name: "simulator", sha256, scopes, sites: ["*"] }],
       // Of some worlds: of the others the account's own, which an object makes.
@@ -189,8 +191,8 @@ export class World {
   }
 
   #schedule(calmAtMs: number): void {
-    this.#act(this.uploader, calmAtMs, 25_000, () => this.#upload());
-    this.#act(this.writer, calmAtMs, 30_000, () => this.#write());
+    this.#act(this.uploader, calmAtMs, 12_000, () => this.#upload());
+    this.#act(this.writer, calmAtMs, 12_000, () => this.#write());
     const [steady, restless, silent] = this.subscribers as [Subscriber, Subscriber, Subscriber];
     silent.acks = false;
     for (const [who, since] of [
@@ -198,8 +200,8 @@ export class World {
       [restless, undefined],
       [silent, 0],
     ] as const)
-      this.kernel.after(this.#draw.int(20_000), who, "listens", () => void who.listen(since));
-    this.#every(10_000, calmAtMs, () => restless.hangUp());
+      this.kernel.after(this.#draw.int(8_000), who, "listens", () => void who.listen(since));
+    this.#every(5_000, calmAtMs, () => restless.hangUp());
     this.#every(MINUTE_MS / 12, calmAtMs, () => this.#timedFaults());
   }
 
