@@ -43,7 +43,11 @@ export async function faultsOf(world: World): Promise<string[]> {
     verdict.is(calls.length === 0, "hangs", () => `${actor.name} never answered ${calls.join(", ")}`);
   }
   world.faults.isInstant = true;
-  await probe(world, verdict);
+  if (await probe(world, verdict)) {
+    world.faults.isInstant = false;
+    await world.rest();
+    world.faults.isInstant = true;
+  }
   await counts(world, verdict);
   await totals(world, verdict);
   conservation(world, verdict);
@@ -86,9 +90,18 @@ async function asked<T>(
   }
 }
 
-/** Finds out of every frame without an answer whether it was counted, by sending it once more: now it is. */
-async function probe(world: World, verdict: Verdict): Promise<void> {
-  for (const frame of world.ledger.frames.values()) if (!frame.isCounted) await send(world, verdict, frame);
+/**
+ * Finds out of every frame without an answer whether it was counted, by sending it once more: now it is. Answers whether any
+ * was not.
+ */
+async function probe(world: World, verdict: Verdict): Promise<boolean> {
+  let isNews = false;
+  for (const frame of world.ledger.frames.values()) {
+    if (frame.isCounted) continue;
+    const answer = await send(world, verdict, frame);
+    isNews ||= (answer?.accepted ?? 0) > 0;
+  }
+  return isNews;
 }
 
 /** Every frame once more: each is known. */

@@ -65,7 +65,7 @@ export class World {
     install(this.kernel, (line) => this.#log(line));
     this.faults = new Faults(seed);
     this.shards = 2 + draw.int(2);
-    this.#tickMs = draw.pick([5, 10, 10, 20]) * SECOND_MS;
+    this.#tickMs = draw.pick([5, 10, 20, 30]) * SECOND_MS;
     const bindings = {
       SHARDS_NS: product.FingerprintShard,
       CENSUS_NS: product.Census,
@@ -95,7 +95,7 @@ export class World {
   /** Lets the world run to its end. */
   async run(): Promise<void> {
     const { kernel } = this;
-    const calmAtMs = kernel.nowMs + this.#draw.between(15, 60) * SECOND_MS;
+    const calmAtMs = kernel.nowMs + this.#draw.between(3, 8) ** 2 * SECOND_MS;
     this.#schedule(calmAtMs);
     await kernel.run(calmAtMs);
     this.#calm();
@@ -106,7 +106,12 @@ export class World {
       for (const isolate of this.isolates) if (isolate.isAlive) isolate.visit(this.#draw);
       await kernel.run(kernel.nowMs + FLUSH_MAX_MS);
     }
-    // An object that was evicted ticks as if idle.
+    await this.rest();
+  }
+
+  /** Long enough for every shard to tick; evicted first, they tick as if idle. */
+  async rest(): Promise<void> {
+    for (const actor of this.network.actors) actor.evict();
     await this.quiet(TICK_IDLE_MS + 1.5 * this.#tickMs);
   }
 
