@@ -24,19 +24,22 @@ const DIRECT_VALUES = 4_096;
  * out; `ones` fingerprints more have the value 1.
  */
 export function countOfCounts(column: Uint32Array, present?: Uint32Array, ones = 0): CountOfCounts {
-  const direct = new Float64Array(DIRECT_VALUES);
+  // Most shards have few requests a fingerprint: what is cleared and looked through ends with the largest of them.
+  let most = 1;
+  for (const value of column) if (value > most) most = value;
+  const direct = new Float64Array(Math.min(DIRECT_VALUES, most + 1));
   direct[1] = ones;
   let larger = 0;
   for (let row = 0; row < column.length; row++) {
     if (present !== undefined && present[row] === 0) continue;
     const value = column[row]!;
-    if (value < DIRECT_VALUES) direct[value]!++;
+    if (value < direct.length) direct[value]!++;
     else larger++;
   }
   const sorted = new Uint32Array(larger);
   for (let row = 0, at = 0; at < larger; row++) {
     if (present !== undefined && present[row] === 0) continue;
-    if (column[row]! >= DIRECT_VALUES) sorted[at++] = column[row]!;
+    if (column[row]! >= direct.length) sorted[at++] = column[row]!;
   }
   sorted.sort();
   let size = 0;
@@ -45,7 +48,7 @@ export function countOfCounts(column: Uint32Array, present?: Uint32Array, ones =
   const values = new Uint32Array(size);
   const counts = new Float64Array(size);
   let at = 0;
-  for (let value = 0; value < DIRECT_VALUES; value++) {
+  for (let value = 0; value < direct.length; value++) {
     if (direct[value] === 0) continue;
     values[at] = value;
     counts[at++] = direct[value]!;
