@@ -5,8 +5,8 @@ import { bundle, load } from "../simulator/bundle.ts";
 import { runSeed } from "../simulator/run.ts";
 
 const SEEDS = 40;
-/** Seeds that found something once. */
-const FOUND: readonly number[] = [];
+/** Seeds that found something once, if only a verdict that came too early. */
+const FOUND: readonly number[] = [170, 1379, 4005];
 
 const bundles = await bundle();
 

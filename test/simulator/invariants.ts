@@ -1,5 +1,5 @@
 /** What must hold of a world that has come to rest. Everything is compared with what went over the network, recounted plainly. */
-import { MINUTE_MS, SECOND_MS, type WindowName } from "../../src/config.ts";
+import { MINUTE_MS, type WindowName } from "../../src/config.ts";
 import { Draw } from "../../src/simulate/random.ts";
 import { windowFrom } from "../../src/window/time.ts";
 import type { Subscriber } from "./clients.ts";
@@ -37,6 +37,7 @@ class Verdict {
 /** Broken invariants of a world whose `run` is over, `name: what`. */
 export async function faultsOf(world: World): Promise<string[]> {
   const verdict = new Verdict();
+  await world.settle();
   verdict.is(world.isDrained, "drained", () => "something is still on its way");
   for (const actor of world.network.actors) {
     const calls = actor.incarnation?.unanswered ?? [];
@@ -336,9 +337,7 @@ async function twin(world: World, verdict: Verdict): Promise<void> {
   for (let i = 0; i < world.shards; i++) {
     const actor = world.network.known(world.shardName(i));
     if (actor === undefined) continue;
-    // A call of its own that nobody answers keeps it awake for a while.
-    for (let waits = 0; waits < 12 && !actor.isIdle; waits++)
-      await world.kernel.run(world.kernel.nowMs + 10 * SECOND_MS);
+    await world.settle();
     const before = await answers(i);
     verdict.is(actor.isIdle, "hangs", () => `${actor.name} does not come to rest`);
     actor.evict();

@@ -124,6 +124,13 @@ export class World {
     }
   }
 
+  /** Lets what is under way at this moment, a tick say, come to its end. */
+  async settle(): Promise<void> {
+    // A call that nobody answers keeps its object awake for a minute.
+    for (let s = 0; s < 120 && this.network.actors.some((actor) => !actor.isIdle); s++)
+      await this.kernel.run(this.kernel.nowMs + SECOND_MS);
+  }
+
   /** Whether everything made is acknowledged or given up. */
   get isDrained(): boolean {
     return (
