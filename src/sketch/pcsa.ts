@@ -120,8 +120,9 @@ export class Pcsa {
     if (words[set + HITS + rank] === 0) return row;
     const end = set + blockWords(head);
     for (let at = end - rareCapacity(log, stepOf(head)); at < end; at++) {
+      // A free place reads as rank 0, which is always dense.
       const entry = words[at]!;
-      if (entry !== 0 && entry >>> 24 === rank) row[(entry >>> 8) & 0xffff] = entry & 255;
+      if (entry >>> 24 === rank) row[(entry >>> 8) & 0xffff] = entry & 255;
     }
     return row;
   }
@@ -144,10 +145,9 @@ export class Pcsa {
       }
       into[rank] = hits;
     }
-    for (const end = set + blockWords(head); at < end; at++) {
-      const entry = words[at]!;
-      if (entry !== 0) into[entry >>> 24]! += flags[entry & 255]!;
-    }
+    // A free place has stamp 0, which no window flags.
+    for (const end = set + blockWords(head); at < end; at++)
+      into[words[at]! >>> 24]! += flags[words[at]! & 255]!;
   }
 
   /** Keeps the places whose stamp is flagged. Answers the set's handle, 0 when none is left. */
