@@ -3,8 +3,7 @@ import { BENCHMARKS } from "../bench/index.ts";
 import { machine, writeResults } from "./lib/bench/results.ts";
 import { type BenchmarkResult, runBenchmark } from "./lib/bench/run.ts";
 import { table } from "./lib/bench/table.ts";
-import { errorText, Failure } from "./lib/failure.ts";
-import { parseFlags } from "./lib/flags.ts";
+import { choose, log, run } from "./lib/command.ts";
 
 const USAGE = `Usage: npm run bench [-- [--quick] NAME...]
 
@@ -16,23 +15,10 @@ ${BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join(""
 `;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseFlags(
-    process.argv.slice(2),
-    { quick: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-    true,
-  );
-  if (values.help === true) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const names: readonly string[] = positionals;
-  const unknown = names.find((name) => !BENCHMARKS.some((one) => one.name === name));
-  if (unknown !== undefined)
-    throw new Failure(`no benchmark of that name: ${unknown} (--help lists them)`, 2);
-  const chosen = BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name));
-
+  const asked = choose(BENCHMARKS, "benchmark", USAGE);
+  if (asked === undefined) return 0;
+  const { chosen, quick } = asked;
   const dateMs = Date.now();
-  const quick = values.quick === true;
   const results: BenchmarkResult[] = [];
   for (const benchmark of chosen) results.push(await runBenchmark(benchmark, { quick }, log));
 
@@ -49,16 +35,4 @@ async function main(): Promise<number> {
   return faults.length === 0 ? 0 : 1;
 }
 
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function report(error: unknown): number {
-  const expected = error instanceof Failure;
-  log(`bench: ${error instanceof Error && !expected ? (error.stack ?? error.message) : errorText(error)}`);
-  return expected ? error.exitCode : 1;
-}
-
-// By way of `exit`, so that the processes of a benchmark end as well.
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => process.exit(1));
-process.exit(await main().catch(report));
+await run("bench", main);

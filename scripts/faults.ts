@@ -2,11 +2,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { machine } from "./lib/bench/results.ts";
-import { errorText, Failure } from "./lib/failure.ts";
+import { choose, log, run } from "./lib/command.ts";
 import { FAULTS } from "./lib/faults/index.ts";
 import type { FaultResult } from "./lib/faults/run.ts";
 import { faultTable, holds, runFault } from "./lib/faults/run.ts";
-import { parseFlags } from "./lib/flags.ts";
 import { ROOT } from "./lib/paths.ts";
 
 const USAGE = `Usage: npm run faults [-- [--quick] NAME...]
@@ -19,21 +18,9 @@ ${FAULTS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}\n`).join("")}
 `;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseFlags(
-    process.argv.slice(2),
-    { quick: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-    true,
-  );
-  if (values.help === true) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const names: readonly string[] = positionals;
-  const unknown = names.find((name) => !FAULTS.some((one) => one.name === name));
-  if (unknown !== undefined) throw new Failure(`no fault of that name: ${unknown} (--help lists them)`, 2);
-  const chosen = FAULTS.filter(({ name }) => names.length === 0 || names.includes(name));
-
-  const quick = values.quick === true;
+  const asked = choose(FAULTS, "fault", USAGE);
+  if (asked === undefined) return 0;
+  const { chosen, quick } = asked;
   const dateMs = Date.now();
   const results: FaultResult[] = [];
   for (const fault of chosen) {
@@ -55,16 +42,4 @@ function writeReport(faults: readonly FaultResult[], dateMs: number, quick: bool
   return path;
 }
 
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function report(error: unknown): number {
-  const expected = error instanceof Failure;
-  log(`faults: ${error instanceof Error && !expected ? (error.stack ?? error.message) : errorText(error)}`);
-  return expected ? error.exitCode : 1;
-}
-
-// By way of `exit`, so that the engines of a run end as well.
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => process.exit(1));
-process.exit(await main().catch(report));
+await run("faults", main);
