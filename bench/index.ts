@@ -8,6 +8,7 @@ import { ingest } from "./ingest.ts";
 import { memory } from "./memory.ts";
 import { rank } from "./rank.ts";
 import { restart } from "./restart.ts";
+import { rows } from "./rows.ts";
 import { tick } from "./tick.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -19,5 +20,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   memory,
   rank,
   restart,
+  rows,
   tick,
 ];

@@ -66,6 +66,8 @@ export class FingerprintShard extends DurableObject<Env> {
     if (checkpoint === "unreadable") this.#warn("checkpoint_unreadable", undefined, { count: replayed });
     this.#memory = memory;
     this.#window = memory.window;
+    // Or a shard that was evicted under way would tick as one where nothing comes in.
+    this.#lastIngestMs = memory.window.nowMs;
     this.#log = new IngestLog(this.#store, recovery, {
       nowMs: () => Date.now(),
       sync: () => this.#committed(),

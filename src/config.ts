@@ -169,10 +169,12 @@ export const EVIDENCE_SAMPLES_ENOUGH = 64;
 export const COMMIT_QUIET_CALLS = 10;
 export const COMMIT_BUSY_CALLS = 50;
 export const COMMIT_PAUSE_MAX_MS = 1_000;
-/** A group of this size gains nothing by waiting: its row is as full as a row should be … */
-export const COMMIT_FULL_BYTES = 1_000_000;
-/** … or it holds the calls of a few dozen senders that each wait for their answer, and no further one may come. */
-export const COMMIT_FULL_CALLS = 32;
+/** A group of this size gains little by waiting, and its memory is better given back … */
+export const COMMIT_FULL_BYTES = 500_000;
+export const COMMIT_FULL_CALLS = 256;
+/** … and so many that nobody has joined for so long may be all senders there are, each waiting for its answer. */
+export const COMMIT_STILL_CALLS = 16;
+export const COMMIT_STILL_MS = 100;
 /** Frames of one row of the log together; the platform's limit on a row is 2 MB. */
 export const LOG_ROW_MAX_BYTES = 1_500_000;
 /**

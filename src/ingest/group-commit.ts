@@ -15,6 +15,8 @@ import {
   COMMIT_FULL_CALLS,
   COMMIT_PAUSE_MAX_MS,
   COMMIT_QUIET_CALLS,
+  COMMIT_STILL_CALLS,
+  COMMIT_STILL_MS,
   INGEST_HELD_MAX_BYTES,
 } from "../config.ts";
 
@@ -93,13 +95,8 @@ export class GroupCommit<E extends Entry> {
     this.#draining = true;
     while (this.#queue.length > 0) {
       const restMs = this.#lastCommitMs + this.#pauseMs - this.#effects.nowMs();
-      if (restMs > 0 && !this.#isFull) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        this.#wake = resolve;
-        // A clock that was set back must not make calls wait for it.
-        await this.#effects.pause(promise, Math.min(restMs, COMMIT_PAUSE_MAX_MS));
-        this.#wake = undefined;
-      }
+      // A clock that was set back must not make calls wait for it.
+      if (restMs > 0) await this.#rest(Math.min(restMs, COMMIT_PAUSE_MAX_MS));
       const group = this.#queue;
       this.#queue = [];
       this.#queuedBytes = 0;
@@ -107,6 +104,20 @@ export class GroupCommit<E extends Entry> {
       for (const { entry } of group) this.#heldBytes -= entry.bytes;
     }
     this.#draining = false;
+  }
+
+  /** Waits until the group is full, the time is over, or many wait and nobody comes any more: they may be all there are. */
+  async #rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    let before = 0;
+    for (let leftMs = ms; leftMs > 0 && !this.#isFull; leftMs -= COMMIT_STILL_MS) {
+      const waiting = this.#queue.length;
+      if (waiting >= COMMIT_STILL_CALLS && waiting === before) break;
+      before = waiting;
+      await this.#effects.pause(promise, Math.min(leftMs, COMMIT_STILL_MS));
+    }
+    this.#wake = undefined;
   }
 
   async #commit(group: readonly Waiting<E>[]): Promise<void> {

@@ -51,9 +51,12 @@ const SMALL_WORLD: readonly Change[] = [
   },
 ];
 
-/** Bundles the product with the given changes. Throws when a change does not fit exactly one place. */
-export async function bundle(planted: readonly Change[] = []): Promise<Bundles> {
-  const changes = [...SMALL_WORLD, ...planted];
+/** Bundles the product with the given changes, `scale` among them. Throws when one does not fit exactly one place. */
+export async function bundle(
+  planted: readonly Change[] = [],
+  scale: readonly Change[] = SMALL_WORLD,
+): Promise<Bundles> {
+  const changes = [...scale, ...planted];
   const places = changes.map(() => 0);
   const [objects, edge] = await Promise.all([
     bundled(OBJECTS, changes, places),

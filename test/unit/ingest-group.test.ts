@@ -7,6 +7,8 @@ import {
   COMMIT_FULL_CALLS,
   COMMIT_PAUSE_MAX_MS,
   COMMIT_QUIET_CALLS,
+  COMMIT_STILL_CALLS,
+  COMMIT_STILL_MS,
   INGEST_HELD_MAX_BYTES,
   LOG_ROW_MAX_BYTES,
 } from "../../src/config.ts";
@@ -140,8 +142,11 @@ describe("group commit", () => {
     world.nowMs += 100;
     world.send("b", BUSY);
     world.send("c", BUSY);
-    expect(await world.news()).toEqual([`pause ${COMMIT_PAUSE_MAX_MS - 100}`]);
-    world.pauses.shift()?.end();
+    const steps = (COMMIT_PAUSE_MAX_MS - 100) / COMMIT_STILL_MS;
+    for (let i = 0; i < steps; i++) {
+      expect(await world.news()).toEqual([`pause ${COMMIT_STILL_MS}`]);
+      world.pauses.shift()?.end();
+    }
     expect(await world.news()).toEqual(["write b c", "apply b", "apply c", "sync"]);
   });
 
@@ -151,7 +156,43 @@ describe("group commit", () => {
     await world.synced();
     world.nowMs -= 3_600_000;
     world.send("b", BUSY);
-    expect(await world.news()).toContain(`pause ${COMMIT_PAUSE_MAX_MS}`);
+    for (let i = 0; i < COMMIT_PAUSE_MAX_MS / COMMIT_STILL_MS; i++) {
+      expect((await world.news()).at(-1)).toBe(`pause ${COMMIT_STILL_MS}`);
+      world.pauses.shift()?.end();
+    }
+    expect(await world.news()).toContain("write b");
+  });
+
+  it.each([
+    ["many wait", COMMIT_STILL_CALLS, ["write"]],
+    ["few wait", COMMIT_STILL_CALLS - 1, ["pause"]],
+  ])(
+    "GRP-11: when %s and nobody joins them for a while, the pause ends only if they may be all",
+    async (_, calls, next) => {
+      const world = new World();
+      world.send("first", BUSY);
+      await world.synced();
+      for (let i = 0; i < calls; i++) world.send(`${i}`, BUSY);
+      await world.news();
+      // The first one to wait was alone when the pause began.
+      world.pauses.shift()?.end();
+      expect(await world.news()).toEqual([`pause ${COMMIT_STILL_MS}`]);
+      world.pauses.shift()?.end();
+      expect((await world.news()).slice(0, 1).map((step) => step.split(" ")[0])).toEqual(next);
+    },
+  );
+
+  it("GRP-11: while somebody joins them many wait on", async () => {
+    const world = new World();
+    world.send("first", BUSY);
+    await world.synced();
+    for (let i = 0; i < COMMIT_STILL_CALLS; i++) world.send(`${i}`, BUSY);
+    await world.news();
+    for (const name of ["another", "one more"]) {
+      world.send(name, BUSY);
+      world.pauses.shift()?.end();
+      expect(await world.news()).toEqual([`pause ${COMMIT_STILL_MS}`]);
+    }
   });
 
   it.each([
@@ -164,7 +205,7 @@ describe("group commit", () => {
     for (let i = 1; i < calls; i++) world.send(`${i}`, BUSY, bytes);
     // The control: one less is not full.
     expect(await world.news()).toEqual(
-      ["write first", "apply first", "sync", "first durable", `pause ${COMMIT_PAUSE_MAX_MS}`].slice(-1),
+      ["write first", "apply first", "sync", "first durable", `pause ${COMMIT_STILL_MS}`].slice(-1),
     );
     world.send("last", BUSY, bytes);
     expect((await world.news())[0]).toMatch(/^write 1 .*last$/);
