@@ -67,7 +67,9 @@ interface Book {
   counted: number;
   notCounted: number;
   refusals: number;
-  /** Refusals without `Retry-After`, or, of a body without a key, without `counted`. */
+  /** Of all tries: rows that the answer says were not counted. */
+  refusedRows: number;
+  /** Refusals without `Retry-After`, or without `counted`. */
   silent: number;
   otherwise: number;
 }
@@ -77,7 +79,7 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
   const bodies = quick ? 36 : 300;
   const book: Book = {
     ...{ sent: 0, accepted: 0, rejected: 0, expired: 0, counted: 0, notCounted: 0 },
-    ...{ refusals: 0, silent: 0, otherwise: 0 },
+    ...{ refusals: 0, refusedRows: 0, silent: 0, otherwise: 0 },
   };
   await order(client, shardName(SITE, SLOW_SHARD), "slow_disk", SLOW_MS);
   let next = 0;
@@ -116,7 +118,11 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
       ["by the answers", inWindows],
       ["accepted since the start", summary.since_start.accepted ?? 0],
     ),
-    shown("rows that shards counted as shed", summary.since_start.shed ?? 0),
+    balanced(
+      "rows of all tries",
+      ["not taken, by the refusals", book.refusedRows],
+      ["shed, by the shards", summary.since_start.shed ?? 0],
+    ),
   ];
 }
 
@@ -148,7 +154,8 @@ async function deliver(client: Client, n: number, book: Book): Promise<void> {
 function refused(answer: Answer, again: boolean, book: Book): void {
   book.refusals++;
   const { counted } = answer.json<{ counted?: number }>();
-  if (!answer.headers.has("retry-after") || (!again && counted === undefined)) book.silent++;
+  if (!answer.headers.has("retry-after") || counted === undefined) book.silent++;
+  book.refusedRows += RECORDS - REJECTED - EXPIRED - (counted ?? 0);
   if (again) return;
   book.counted += counted ?? 0;
   book.notCounted += RECORDS - (counted ?? 0);
