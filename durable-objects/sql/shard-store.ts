@@ -4,7 +4,7 @@
  *   log_{minute}   groups of frames by arrival (`src/ingest/group-row.ts`), one table a minute; a whole minute is
  *                  forgotten by DROP TABLE, which bills no rows. `seq` = time of the write, ms, × 1,024 + place in it;
  *                  code of before counted it up from 1
- *   checkpoint     the memory at one place of the log, cut into rows; made when first needed and not by a migration, since
+ *   checkpoint     the memory at one place of the log, a row a part; made when first needed and not by a migration, since
  *                  code that does not know it does as well without
  *   idempotency    requests with a key whose home is this shard
  *   outbox         events on their way to the feed; `n` never starts again (meta.outbox)
@@ -12,7 +12,7 @@
  *   born           first sight of fingerprints older than the log
  *   meta           totals of dropped minutes, settings, warm-up, seed
  */
-import { LOG_ROW_MAX_BYTES } from "../../src/config.ts";
+import type { PartSink } from "../../src/base/image.ts";
 import type { LogDisk } from "../../src/ingest/log.ts";
 import type { LogPosition } from "../../src/ingest/memory.ts";
 import type { LogRow } from "../../src/ingest/recovery.ts";
@@ -124,33 +124,35 @@ export class ShardStore implements LogDisk {
     this.meta.set("soft_totals", totals);
   }
 
-  checkpoint(): Uint8Array | undefined {
+  checkpoint(): Iterable<Uint8Array> | undefined {
     if (!this.#hasCheckpoints()) return undefined;
-    const parts = this.#storage.sql
-      .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM checkpoint ORDER BY part")
-      .toArray()
-      .map(({ bytes }) => new Uint8Array(bytes));
-    if (parts.length === 0) return undefined;
-    const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    const { sql } = this.#storage;
+    if (sql.exec("SELECT 1 FROM checkpoint LIMIT 1").toArray().length === 0) return undefined;
+    return { [Symbol.iterator]: () => this.#checkpointParts() };
   }
 
-  setCheckpoint(image: Uint8Array | undefined): void {
+  /** A statement for each part, since a shard may have no room for two of them. */
+  *#checkpointParts(): Generator<Uint8Array> {
+    for (let part = 0; ; part++) {
+      const [row] = this.#storage.sql
+        .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM checkpoint WHERE part = ?", part)
+        .toArray();
+      if (row === undefined) return;
+      yield new Uint8Array(row.bytes);
+    }
+  }
+
+  setCheckpoint(write: ((sink: PartSink) => void) | undefined): void {
     const { sql } = this.#storage;
-    if (image === undefined && !this.#hasCheckpoints()) return;
+    if (write === undefined && !this.#hasCheckpoints()) return;
     this.#storage.transactionSync(() => {
       sql.exec("CREATE TABLE IF NOT EXISTS checkpoint (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL)");
-      let part = 0;
-      for (let at = 0; image !== undefined && at < image.length; at += LOG_ROW_MAX_BYTES) {
-        const bytes = image.subarray(at, at + LOG_ROW_MAX_BYTES);
-        sql.exec("INSERT OR REPLACE INTO checkpoint (part, bytes) VALUES (?, ?)", part++, bytes);
-      }
-      sql.exec("DELETE FROM checkpoint WHERE part >= ?", part);
+      let parts = 0;
+      // The statement is done when `exec` returns: the part may be overwritten then.
+      write?.((part) =>
+        sql.exec("INSERT OR REPLACE INTO checkpoint (part, bytes) VALUES (?, ?)", parts++, part),
+      );
+      sql.exec("DELETE FROM checkpoint WHERE part >= ?", parts);
     });
   }
 

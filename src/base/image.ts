@@ -1,10 +1,16 @@
 /**
  * Images: what is in memory, as bytes, so that a start copies instead of counting again. An image is only an accelerator: it
- * is read by code that lays its memory out in the same way, or refused as a typed error. 32-bit words, little-endian:
+ * is read by code that lays its memory out in the same way, or refused as a typed error. It comes in parts, because a shard
+ * at its limits leaves its isolate no room for a second copy of itself: neither side holds more than one part, and the
+ * reader the one run of words at hand. 32-bit words, little-endian; a part is
  *
- *   magic ┊ version ┊ words of the image ┊ section ┊ section ┊ … ┊ checksum of all words before it
+ *   magic ┊ version ┊ link: checksum of the part before, or 0 ┊ 1 = more follow, 0 = the last ┊ words … ┊ checksum of all these
  *
- *   section   layout ┊ values, in the order in which its owner writes them:
+ * so that a part which is torn, missing, of another image or in another place shows. The words of all parts in a row are
+ *
+ *   section ┊ section ┊ …
+ *
+ *   section   layout ┊ values, in the order in which its owner writes them, cut wherever a part is full:
  *     u32     1 word
  *     int     2 words, a double: a whole number up to 2⁵³ (times, sums)
  *     words   their number ┊ the words
@@ -13,19 +19,24 @@
  * `layout` is a hash over everything that says what a section's words mean: strides, page sizes, names of columns. What does
  * not show in such a number (another hash function, another meaning of a bit) needs a new IMAGE_VERSION.
  */
+import { LOG_ROW_MAX_BYTES } from "../config.ts";
 import { fnv1a, hashWords, mix32 } from "./hash.ts";
 
 export const IMAGE_VERSION = 1;
 
 /** "HTim". As a word: on a machine with the other order of bytes nothing is an image. */
 const MAGIC = 0x6d695448;
-const PREAMBLE_WORDS = 3;
+const HEAD_WORDS = 4;
 const WORD_BYTES = 4;
 const INT_WORDS = 2;
+const NO_WORDS: Uint32Array = new Uint32Array();
+
+/** Takes a part. Its bytes are overwritten afterwards: whoever keeps them copies them before it returns. */
+export type PartSink = (part: Uint8Array) => void;
 
 /**
- * Why bytes are no image of ours: not one at all; of code with another version; torn or flipped; laid out differently; or,
- * with a checksum that is right, lengths and numbers that cannot be.
+ * Why parts are no image of ours: one is no part of an image at all; of code with another version; torn, flipped, missing or
+ * mixed up; laid out differently; or, with checksums that are right, lengths and numbers that cannot be.
  */
 export type ImageFault = "no_image" | "unknown_version" | "broken" | "other_layout" | "malformed";
 
@@ -44,39 +55,49 @@ export function layoutOf(name: string, ...parts: readonly (number | string)[]): 
 }
 
 /**
- * The image that `write` makes, in a buffer of exactly its length. `write` is called twice, to measure and to write, so it
- * must write the same both times and change nothing.
+ * Hands the image that `write` makes to `sink`, part by part, all but the last of exactly `maxBytes` (down to whole words).
+ * Takes one buffer of that size, whatever the image's. What either throws ends it: the parts until then are no image.
  */
-export function writeImage(write: (writer: ImageWriter) => void): Uint8Array<ArrayBuffer> {
-  const measure = new ImageWriter(0);
-  write(measure);
-  const words = measure.end + 1;
-  const writer = new ImageWriter(words);
+export function writeImage(
+  write: (writer: ImageWriter) => void,
+  sink: PartSink,
+  maxBytes = LOG_ROW_MAX_BYTES,
+): void {
+  const writer = new ImageWriter(sink, maxBytes);
   write(writer);
-  return writer.seal();
+  writer.finish();
 }
 
 /**
- * What `read` makes of an image; it must read all that was written. Throws an ImageError, and nothing else, whatever the
- * bytes are; what `read` made until then is void. Costs one pass over the bytes besides what `read` does.
+ * What `read` makes of an image; it must read all that was written. Throws an ImageError whatever the parts are, and besides
+ * only what `parts` itself throws; what `read` made until then is void. `parts` is iterated twice, to check them all before
+ * anything is made of one, and to read; views on a part are handed out, so it must not be changed afterwards.
  */
-export function readImage<T>(bytes: Uint8Array, read: (reader: ImageReader) => T): T {
-  const reader = new ImageReader(bytes);
+export function readImage<T>(parts: Iterable<Uint8Array>, read: (reader: ImageReader) => T): T {
+  const reader = new ImageReader(parts);
   const value = read(reader);
   reader.finish();
   return value;
 }
 
 export class ImageWriter {
+  readonly #sink: PartSink;
   readonly #words: Uint32Array<ArrayBuffer>;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #double = new Float64Array(1);
   readonly #halves = new Uint32Array(this.#double.buffer);
-  /** Words written so far. */
-  end = PREAMBLE_WORDS;
+  /** Checksum of the part before. */
+  #link = 0;
+  /** Words of the part at hand. */
+  #at = HEAD_WORDS;
 
-  /** `words`: length of the image; 0 = only measures. */
-  constructor(words: number) {
+  /** A RangeError when there is no room for a word in a part. */
+  constructor(sink: PartSink, maxBytes: number) {
+    const words = Math.floor(maxBytes / WORD_BYTES);
+    if (words < HEAD_WORDS + 2) throw new RangeError("an image needs longer parts");
+    this.#sink = sink;
     this.#words = new Uint32Array(words);
+    this.#bytes = new Uint8Array(this.#words.buffer);
   }
 
   /** Begins a section; `layout` by `layoutOf`. */
@@ -85,8 +106,8 @@ export class ImageWriter {
   }
 
   u32(value: number): void {
-    if (this.#words.length > 0) this.#words[this.end] = value;
-    this.end++;
+    this.#room(1);
+    this.#words[this.#at++] = value;
   }
 
   /** A whole number up to 2⁵³, of either sign. */
@@ -98,48 +119,64 @@ export class ImageWriter {
 
   words(words: Uint32Array): void {
     this.u32(words.length);
-    if (this.#words.length > 0) this.#words.set(words, this.end);
-    this.end += words.length;
+    for (let from = 0; from < words.length; ) {
+      const count = this.#room(words.length - from);
+      this.#words.set(words.subarray(from, from + count), this.#at);
+      this.#at += count;
+      from += count;
+    }
   }
 
   bytes(bytes: Uint8Array): void {
     this.u32(bytes.length);
-    if (this.#words.length > 0) new Uint8Array(this.#words.buffer).set(bytes, this.end * WORD_BYTES);
-    this.end += Math.ceil(bytes.length / WORD_BYTES);
+    for (let from = 0; from < bytes.length; ) {
+      const count = this.#room(Math.ceil((bytes.length - from) / WORD_BYTES));
+      // Behind the last byte the buffer still holds the part before.
+      this.#words[this.#at + count - 1] = 0;
+      this.#bytes.set(bytes.subarray(from, from + count * WORD_BYTES), this.#at * WORD_BYTES);
+      this.#at += count;
+      from += count * WORD_BYTES;
+    }
   }
 
-  /** Writes preamble and checksum; answers the image. */
-  seal(): Uint8Array<ArrayBuffer> {
-    const words = this.#words;
-    const last = words.length - 1;
-    if (this.end !== last) throw new Error("image: written differently the second time");
-    words.set([MAGIC, IMAGE_VERSION, words.length]);
-    words[last] = hashWords(words, last);
-    return new Uint8Array(words.buffer);
+  /** Hands out the last part. */
+  finish(): void {
+    this.#handOut(0);
+  }
+
+  /** How many of so many words (≥ 1) the part at hand has room for: at least one, in the next part if need be. */
+  #room(wanted: number): number {
+    const end = this.#words.length - 1;
+    if (this.#at === end) this.#handOut(1);
+    return Math.min(wanted, end - this.#at);
+  }
+
+  #handOut(more: 0 | 1): void {
+    const end = this.#at;
+    this.#words.set([MAGIC, IMAGE_VERSION, this.#link, more]);
+    this.#link = hashWords(this.#words, end);
+    this.#words[end] = this.#link;
+    this.#at = HEAD_WORDS;
+    this.#sink(this.#bytes.subarray(0, (end + 1) * WORD_BYTES));
   }
 }
 
-/** Answers views on the image: whoever keeps something copies it. */
+/** Answers views on a part, and copies of what lies in several: whoever keeps something copies it. */
 export class ImageReader {
-  readonly #words: Uint32Array;
-  /** Before the checksum. */
-  readonly #end: number;
+  readonly #parts: Iterator<Uint8Array>;
+  /** The words that the part at hand holds … */
+  #part = NO_WORDS;
+  /** … how many of them were read … */
+  #at = 0;
+  /** … and how many were not, of all parts. */
+  #left: number;
   readonly #double = new Float64Array(1);
   readonly #halves = new Uint32Array(this.#double.buffer);
-  #at = PREAMBLE_WORDS;
 
-  /** Throws an ImageError unless the bytes are a whole image of this version. */
-  constructor(image: Uint8Array) {
-    if (image.length % WORD_BYTES !== 0 || image.length < (PREAMBLE_WORDS + 1) * WORD_BYTES)
-      throw new ImageError("no_image");
-    const bytes = image.byteOffset % WORD_BYTES === 0 ? image : image.slice();
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / WORD_BYTES);
-    if (words[0] !== MAGIC) throw new ImageError("no_image");
-    if (words[1] !== IMAGE_VERSION) throw new ImageError("unknown_version");
-    this.#words = words;
-    this.#end = words.length - 1;
-    if (words[2] !== words.length || words[this.#end] !== hashWords(words, this.#end))
-      throw new ImageError("broken");
+  /** Throws an ImageError unless the parts are a whole image of this version. */
+  constructor(parts: Iterable<Uint8Array>) {
+    this.#left = check(parts);
+    this.#parts = parts[Symbol.iterator]();
   }
 
   /** Begins a section: it must have the layout that this code would write. */
@@ -160,14 +197,13 @@ export class ImageReader {
     return value;
   }
 
-  /** A view; `length`: how many words there must be. */
+  /** `length`: how many words there must be. */
   words(length?: number): Uint32Array {
     const count = this.u32();
     if (length !== undefined && count !== length) throw new ImageError("malformed");
     return this.#take(count);
   }
 
-  /** A view. */
   bytes(): Uint8Array {
     const count = this.u32();
     const words = this.#take(Math.ceil(count / WORD_BYTES));
@@ -176,13 +212,70 @@ export class ImageReader {
 
   /** Throws unless all was read. */
   finish(): void {
-    if (this.#at !== this.#end) throw new ImageError("malformed");
+    if (this.#left !== 0) throw new ImageError("malformed");
   }
 
   #take(count: number): Uint32Array {
     // Before anything of that length is made.
-    if (count > this.#end - this.#at) throw new ImageError("malformed");
-    this.#at += count;
-    return this.#words.subarray(this.#at - count, this.#at);
+    if (count > this.#left) throw new ImageError("malformed");
+    this.#left -= count;
+    const inPart = count === 0 ? 0 : this.#inPart(count);
+    if (inPart === count) return this.#view(count);
+    const run = new Uint32Array(count);
+    for (let at = 0; at < count; ) {
+      const some = this.#view(this.#inPart(count - at));
+      run.set(some, at);
+      at += some.length;
+    }
+    return run;
   }
+
+  /** How many of so many words (≥ 1) the part at hand has: at least one, in the next part if need be. */
+  #inPart(wanted: number): number {
+    while (this.#at === this.#part.length) this.#next();
+    return Math.min(wanted, this.#part.length - this.#at);
+  }
+
+  #view(count: number): Uint32Array {
+    this.#at += count;
+    return this.#part.subarray(this.#at - count, this.#at);
+  }
+
+  #next(): void {
+    // Given up before the next one is made.
+    this.#part = NO_WORDS;
+    this.#at = 0;
+    const { done, value } = this.#parts.next();
+    // They were all there a moment ago; whoever gives others the second time must not keep us here.
+    if (done === true) throw new ImageError("broken");
+    const words = wordsOf(value);
+    this.#part = words.subarray(HEAD_WORDS, words.length - 1);
+  }
+}
+
+/** How many words the parts hold. Throws an ImageError unless they are a whole image of this version, in their order. */
+function check(parts: Iterable<Uint8Array>): number {
+  let held = 0;
+  let link = 0;
+  let more = 1;
+  for (const part of parts) {
+    const words = wordsOf(part);
+    const end = words.length - 1;
+    if (words[0] !== MAGIC) throw new ImageError("no_image");
+    if (words[1] !== IMAGE_VERSION) throw new ImageError("unknown_version");
+    if (more !== 1 || words[2] !== link || words[end] !== hashWords(words, end))
+      throw new ImageError("broken");
+    held += end - HEAD_WORDS;
+    more = words[3]!;
+    link = words[end]!;
+  }
+  if (more !== 0) throw new ImageError("broken");
+  return held;
+}
+
+function wordsOf(part: Uint8Array): Uint32Array {
+  if (part.length % WORD_BYTES !== 0 || part.length <= HEAD_WORDS * WORD_BYTES)
+    throw new ImageError("no_image");
+  const bytes = part.byteOffset % WORD_BYTES === 0 ? part : part.slice();
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / WORD_BYTES);
 }

@@ -7,6 +7,7 @@
  * rows at the same times comes to the same memory. A checkpoint is that memory at one place of the log: a start that can
  * read it goes on from there, and one that cannot reads the whole log.
  */
+import type { PartSink } from "../base/image.ts";
 import { CHECKPOINT_PAUSE_MS, CHECKPOINT_ROWS, FLUSH_MAX_MS, LOG_KEEP_MS, MINUTE_MS } from "../config.ts";
 import { minuteOf } from "../window/time.ts";
 import type { Window } from "../window/window.ts";
@@ -35,7 +36,8 @@ export interface LogDisk extends RecoveryDisk {
   droppedTotals(): Partial<LoggedTotals> | undefined;
   unloggedTotals(): Partial<UnloggedTotals> | undefined;
   setUnloggedTotals(totals: UnloggedTotals): void;
-  setCheckpoint(image: Uint8Array | undefined): void;
+  /** Replaces the checkpoint by the parts that `write` hands out, all or none; `undefined` = by none. */
+  setCheckpoint(write: ((sink: PartSink) => void) | undefined): void;
   setBorn(atMs: number, entries: readonly [string, number][]): void;
 }
 
@@ -160,7 +162,7 @@ export class IngestLog {
     const { checkpointRows, checkpointPauseMs } = this.#limits;
     if (this.#uncovered < checkpointRows || nowMs - this.#checkpointMs < checkpointPauseMs) return;
     this.#checkpointMs = nowMs;
-    this.#disk.setCheckpoint(this.#memory.image());
+    this.#disk.setCheckpoint((sink) => this.#memory.writeImage(sink));
     this.#uncovered = 0;
   }
 

@@ -4,7 +4,7 @@
  *
  *   image  position: minute, seq · totals by minute, as JSON · frame ids · evidence · window
  */
-import { ImageError, layoutOf, readImage, writeImage } from "../base/image.ts";
+import { ImageError, layoutOf, type PartSink, readImage, writeImage } from "../base/image.ts";
 import { EvidenceRing } from "../detect/evidence-ring.ts";
 import { Window } from "../window/window.ts";
 import type { Frame } from "../wire/frame.ts";
@@ -63,9 +63,10 @@ export class ShardMemory {
     this.evidence.add(frame);
   }
 
-  image(): Uint8Array {
+  /** Hands over the image of all this in parts, each of which the next one overwrites. Changes nothing. */
+  writeImage(sink: PartSink): void {
     const totals = new TextEncoder().encode(JSON.stringify([...this.perMinute]));
-    return writeImage((into) => {
+    writeImage((into) => {
       into.section(LAYOUT);
       into.int(this.position.minute);
       into.int(this.position.seq);
@@ -73,12 +74,12 @@ export class ShardMemory {
       this.ids.writeImage(into);
       this.evidence.writeImage(into);
       this.window.writeImage(into);
-    });
+    }, sink);
   }
 
-  /** Throws ImageError for whatever this code cannot read. */
-  static read(image: Uint8Array): ShardMemory {
-    return readImage(image, (from) => {
+  /** `parts` can be iterated more than once. Throws ImageError for whatever this code cannot read. */
+  static readImage(parts: Iterable<Uint8Array>): ShardMemory {
+    return readImage(parts, (from) => {
       from.section(LAYOUT);
       const position = { minute: from.int(), seq: from.int() };
       const perMinute = new Map(parseTotals(from.bytes()));

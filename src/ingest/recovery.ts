@@ -16,7 +16,8 @@ export interface RecoveryDisk {
   readonly logMinutes: readonly number[];
   /** Rows behind a position, in the order in which they were written. */
   logRows(after: LogPosition): Iterable<LogRow>;
-  checkpoint(): Uint8Array | undefined;
+  /** The parts of the checkpoint, read one at a time and anew by each iteration; `undefined` = there is none. */
+  checkpoint(): Iterable<Uint8Array> | undefined;
   /** First sights older than the log, of the fingerprints that were held at a time, ms. */
   born(): { atMs: number; entries: Iterable<[string, number]> };
 }
@@ -62,10 +63,10 @@ export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recove
 }
 
 function start(disk: RecoveryDisk, seed: number): Pick<Recovery, "memory" | "checkpoint"> {
-  const bytes = disk.checkpoint();
-  if (bytes === undefined) return { memory: ShardMemory.empty(seed), checkpoint: "none" };
+  const parts = disk.checkpoint();
+  if (parts === undefined) return { memory: ShardMemory.empty(seed), checkpoint: "none" };
   try {
-    return { memory: ShardMemory.read(bytes), checkpoint: "read" };
+    return { memory: ShardMemory.readImage(parts), checkpoint: "read" };
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     return { memory: ShardMemory.empty(seed), checkpoint: "unreadable" };

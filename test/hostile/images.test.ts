@@ -3,13 +3,13 @@
  * an ImageError or in a window; and unless even the checksum was made to fit, in the very window that was written.
  */
 import { describe, expect, it } from "vitest";
-import { hashWords } from "../../src/base/hash.ts";
-import { ImageError, readImage, writeImage } from "../../src/base/image.ts";
+import { ImageError, readImage } from "../../src/base/image.ts";
 import { EvidenceRing } from "../../src/detect/evidence-ring.ts";
 import { Draw } from "../../src/simulate/random.ts";
 import { Window } from "../../src/window/window.ts";
 import { decodeFrame, encodeFrame } from "../../src/wire/frame.ts";
 import { frameOf as evidenceFrame, row } from "../support/frames.ts";
+import { partsOf, sealed } from "../support/images.ts";
 import { FEW_RUNS } from "../support/runs.ts";
 import { answersOf } from "../support/window-answers.ts";
 import { frameOf, ja4Of, type Observed } from "../support/window-frames.ts";
@@ -27,13 +27,13 @@ interface Shard {
   evidence: EvidenceRing;
 }
 
-const imageOf = ({ window, evidence }: Shard) =>
-  writeImage((writer) => {
+const imageOf = ({ window, evidence }: Shard, maxBytes?: number) =>
+  partsOf((writer) => {
     window.writeImage(writer);
     evidence.writeImage(writer);
-  });
-const shardOf = (bytes: Uint8Array): Shard =>
-  readImage(bytes, (reader) => ({
+  }, maxBytes);
+const shardOf = (parts: readonly Uint8Array[]): Shard =>
+  readImage(parts, (reader) => ({
     window: Window.readImage(reader),
     evidence: EvidenceRing.readImage(reader),
   }));
@@ -93,17 +93,34 @@ const move: Mutation = (image, draw) => {
 };
 const MUTATIONS: readonly Mutation[] = [flip, flip, replace, replace, replace, cut, lengthen, lose, move];
 
-/** With its own length and checksum put right where `sealed`. */
-function mutate(image: Uint8Array<ArrayBuffer>, draw: Draw, sealed: boolean): Uint8Array {
-  let words = new Uint32Array(image.slice().buffer);
-  do words = MUTATIONS[draw.int(MUTATIONS.length)]!(words, draw);
-  while (words.length > 0 && draw.chance(0.3));
-  if (sealed && words.length > 3) {
-    words[2] = words.length;
-    words[words.length - 1] = hashWords(words, words.length - 1);
-  }
-  const bytes = new Uint8Array(words.buffer);
-  return draw.chance(0.05) ? bytes.subarray(0, Math.max(0, bytes.length - 1 - draw.int(3))) : bytes;
+type Parts = Uint32Array<ArrayBuffer>[];
+
+const anyPart = (change: Mutation) => (parts: Parts, draw: Draw) => {
+  if (parts.length === 0) return;
+  const which = draw.int(parts.length);
+  parts[which] = change(parts[which]!, draw);
+};
+const drop = (parts: Parts, draw: Draw) => parts.splice(draw.int(parts.length + 1), 1 + draw.int(2));
+const double = (parts: Parts, draw: Draw) => {
+  const [part] = parts.slice(draw.int(parts.length + 1));
+  if (part !== undefined) parts.splice(draw.int(parts.length + 1), 0, part.slice());
+};
+const swap = (parts: Parts, draw: Draw) => {
+  const [part] = parts.splice(draw.int(parts.length + 1), 1);
+  if (part !== undefined) parts.splice(draw.int(parts.length + 1), 0, part);
+};
+const PART_MUTATIONS = [...MUTATIONS.map(anyPart), drop, double, swap];
+
+/** With links and checksums put right where `seal`. */
+function mutate(image: readonly Uint8Array[], draw: Draw, seal: boolean): Uint8Array[] {
+  const parts: Parts = image.map((part) => new Uint32Array(part.slice().buffer as ArrayBuffer));
+  do PART_MUTATIONS[draw.int(PART_MUTATIONS.length)]!(parts, draw);
+  while (parts.every(({ length }) => length > 0) && draw.chance(0.3));
+  const bytes = seal ? sealed(parts) : parts.map((words) => new Uint8Array(words.buffer));
+  const last = bytes.at(-1);
+  if (last !== undefined && draw.chance(0.05))
+    bytes[bytes.length - 1] = last.subarray(0, Math.max(0, last.length - 1 - draw.int(3)));
+  return bytes;
 }
 
 describe(`${IMAGES} images with a fault, seed ${SEED}`, () => {
@@ -111,17 +128,19 @@ describe(`${IMAGES} images with a fault, seed ${SEED}`, () => {
     { window: new Window(1), evidence: new EvidenceRing() },
     ...[full(30, 20), full(300, 40), full(3_000, 40), full(300, 20)],
   ];
-  const images = shards.map(imageOf);
+  // Whole, and in up to a hundred parts.
+  const cuts = [undefined, 4_096, 65_536, 20_000, undefined];
+  const images = shards.map((shard, i) => imageOf(shard, cuts[i]));
   const answers = shards.map(({ window }) => answersOf(window));
 
   it("IMG-6: is refused as an ImageError, or is the window that was written", () => {
     const outcomes: Record<string, number> = {};
     for (let i = 0; i < IMAGES; i++) {
       const which = i % images.length;
-      const bytes = mutate(images[which]!, new Draw(SEED, "image", i), false);
+      const parts = mutate(images[which]!, new Draw(SEED, "image", i), false);
       let outcome = "same";
       try {
-        const { window } = shardOf(bytes);
+        const { window } = shardOf(parts);
         expect(answersOf(window), `case ${i}`).toEqual(answers[which]);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
@@ -137,12 +156,13 @@ describe(`${IMAGES} images with a fault, seed ${SEED}`, () => {
   it("IMG-6: with a checksum that fits too, reading ends, and takes no more memory than the bytes", () => {
     const outcomes: Record<string, number> = {};
     for (let i = 0; i < IMAGES; i++) {
-      const bytes = mutate(images[i % images.length]!, new Draw(SEED, "sealed", i), true);
+      const parts = mutate(images[i % images.length]!, new Draw(SEED, "sealed", i), true);
+      const bytes = parts.reduce((sum, { length }) => sum + length, 0);
       let outcome = "read";
       try {
-        const { window, evidence } = shardOf(bytes);
+        const { window, evidence } = shardOf(parts);
         const taken = Object.values(window.memory()).reduce((sum, part) => sum + part, evidence.byteLength);
-        if (taken > 2 * bytes.length + EMPTY_BYTES) expect.fail(`case ${i}: ${taken} bytes`);
+        if (taken > 2 * bytes + EMPTY_BYTES) expect.fail(`case ${i}: ${taken} bytes`);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         outcome = error.fault;

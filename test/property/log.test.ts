@@ -155,7 +155,8 @@ describe("a shard that starts again", () => {
     shard.tick();
     await send(6);
     const whole = shard.answers();
-    const image = shard.store.checkpoint()!;
+    const image = [...shard.store.checkpoint()!];
+    expect(image).toHaveLength(1);
     shard.start();
     // The control: it is read, and spares all but what came after it.
     expect([shard.recovery.checkpoint, shard.recovery.replayed]).toEqual(["read", 30]);
@@ -167,11 +168,85 @@ describe("a shard that starts again", () => {
       (bytes) => bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte)),
     ];
     for (const damage of damages) {
-      shard.store.setCheckpoint(damage(image).slice());
+      shard.store.setCheckpoint((sink) => sink(damage(image[0]!)));
       shard.start();
       expect([shard.recovery.checkpoint, shard.recovery.replayed]).toEqual(["unreadable", 180]);
       expect(shard.answers()).toEqual(whole);
     }
+  });
+
+  it("LOG-7: of a checkpoint in several parts none may be missing or of the one before", async () => {
+    const shard = new Shard(OFTEN);
+    const send = async (number: number) => {
+      const batch = Array.from({ length: 4_000 }, (_, i) => ({
+        at: shard.nowMs,
+        ja4: ja4Of(number * 4_000 + i),
+      }));
+      await shard.log.accept([payload(1, number, batch)], shard.nowMs);
+    };
+    for (let number = 1; number <= 9; number++) await send(number);
+    shard.tick();
+    const before = [...shard.store.checkpoint()!];
+    await send(10);
+    shard.tick();
+    const image = [...shard.store.checkpoint()!];
+    expect([before.length, image.length]).toEqual([2, 2]);
+    const restarted = () => {
+      shard.start();
+      const { checkpoint, replayed } = shard.recovery;
+      return [checkpoint, replayed, shard.log.totals().accepted, shard.window.fingerprints.size];
+    };
+    expect(restarted()).toEqual(["read", 0, 40_000, 40_000]);
+    const others = [
+      [image[0]!],
+      [image[1]!],
+      [before[0]!, image[1]!],
+      [image[0]!, before[1]!],
+      [...image].reverse(),
+    ];
+    for (const other of others) {
+      shard.store.setCheckpoint((sink) => other.forEach((part) => void sink(part)));
+      expect(restarted()).toEqual(["unreadable", 40_000, 40_000, 40_000]);
+    }
+    // The one before is whole, and older.
+    shard.store.setCheckpoint((sink) => before.forEach(sink));
+    expect(restarted()).toEqual(["read", 4_000, 40_000, 40_000]);
+    // Not even a first part, but something.
+    shard.storage.sql.exec("DELETE FROM checkpoint WHERE part = 0");
+    expect(restarted()).toEqual(["unreadable", 40_000, 40_000, 40_000]);
+    shard.storage.sql.exec("DELETE FROM checkpoint");
+    expect(restarted()).toEqual(["none", 40_000, 40_000, 40_000]);
+  });
+
+  it("LOG-11: a checkpoint that cannot be written whole leaves the one before; a shorter one leaves nothing of it", async () => {
+    const { store } = new Shard(NEVER);
+    const parts = () => [...(store.checkpoint() ?? [])].map((part) => [...part]);
+    const bytes = Uint8Array.of(0, 0);
+    const hand = (numbers: readonly number[], fails = false) =>
+      store.setCheckpoint((sink) => {
+        // One buffer for all parts, as an image is written.
+        for (const number of numbers) sink(bytes.fill(number));
+        if (fails) throw new Error("disk full");
+      });
+    hand([1, 2, 3]);
+    expect(parts()).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    expect(() => hand([4, 5, 6, 7], true)).toThrow("disk full");
+    expect(parts()).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    hand([8, 9]);
+    expect(parts()).toEqual([
+      [8, 8],
+      [9, 9],
+    ]);
+    store.setCheckpoint(undefined);
+    expect(store.checkpoint()).toBe(undefined);
   });
 
   it("LOG-8: what code of before wrote is read, also behind a checkpoint", async () => {

@@ -1,9 +1,10 @@
 /** Which frames a shard has taken, against a set of all ids. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ImageError, readImage, writeImage } from "../../src/base/image.ts";
+import { ImageError, readImage } from "../../src/base/image.ts";
 import { FRAME_ID_WINDOW } from "../../src/config.ts";
 import { FrameIds } from "../../src/ingest/frame-ids.ts";
+import { partsOf } from "../support/images.ts";
 import { runs } from "../support/runs.ts";
 
 /** Id of a source's frame. */
@@ -86,14 +87,14 @@ describe("frame ids", () => {
   it("IDS-5: an image is the same ids; one that is no table is refused", () => {
     const ids = new FrameIds();
     for (let source = 0; source < 500; source++) ids.take(id(source, source + 1), MINUTE);
-    const image = writeImage((into) => ids.writeImage(into));
+    const image = partsOf((into) => ids.writeImage(into));
     const read = readImage(image, (from) => FrameIds.readImage(from));
     expect(read.size).toBe(500);
     for (let source = 0; source < 500; source++) {
       expect(read.age(id(source, source + 1))).toBe("taken");
       expect(read.age(id(source, source + 2))).toBe("new");
     }
-    const full = writeImage((into) => {
+    const full = partsOf((into) => {
       ids.writeImage({
         section: (layout: number) => into.section(layout),
         u32: (size: number) => into.u32(size),
