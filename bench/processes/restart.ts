@@ -141,7 +141,7 @@ function fromImage(): RestartResult {
 
 function fromFrames(): RestartResult {
   const frames = readImage(partsOf(FRAMES), (reader) =>
-    Array.from({ length: reader.u32() }, () => ({ nowMs: reader.int(), bytes: reader.bytes() })),
+    Array.from({ length: reader.u32() }, () => ({ nowMs: reader.int(), bytes: reader.bytes().slice() })),
   );
   const start = elapsed(() => {
     const window = new Window(SEED);

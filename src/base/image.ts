@@ -71,7 +71,7 @@ export function writeImage(
 /**
  * What `read` makes of an image; it must read all that was written. Throws an ImageError whatever the parts are, and besides
  * only what `parts` itself throws; what `read` made until then is void. `parts` is iterated twice, to check them all before
- * anything is made of one, and to read; views on a part are handed out, so it must not be changed afterwards.
+ * anything is made of one, and to read; it may take a part back when the next one is asked for.
  */
 export function readImage<T>(parts: Iterable<Uint8Array>, read: (reader: ImageReader) => T): T {
   const reader = new ImageReader(parts);
@@ -161,7 +161,10 @@ export class ImageWriter {
   }
 }
 
-/** Answers views on a part, and copies of what lies in several: whoever keeps something copies it. */
+/**
+ * Answers views on the part at hand, and copies of what lies in several. Neither lasts longer than until the next value is
+ * read: whoever keeps something copies it, or has it written to where it shall be (`fill`).
+ */
 export class ImageReader {
   readonly #parts: Iterator<Uint8Array>;
   /** The words that the part at hand holds … */
@@ -197,9 +200,24 @@ export class ImageReader {
     return value;
   }
 
+  /** Of `words`, how many they are; `fill` reads them then. There are as many, so an array of that length may be made. */
+  count(): number {
+    return this.u32(this.#left - 1);
+  }
+
+  /** As many words as `target` has room for. */
+  fill(target: Uint32Array): void {
+    if (target.length > this.#left) throw new ImageError("malformed");
+    for (let at = 0; at < target.length; ) {
+      const some = this.#view(Math.min(target.length - at, this.#ahead()));
+      target.set(some, at);
+      at += some.length;
+    }
+  }
+
   /** `length`: how many words there must be. */
   words(length?: number): Uint32Array {
-    const count = this.u32();
+    const count = this.count();
     if (length !== undefined && count !== length) throw new ImageError("malformed");
     return this.#take(count);
   }
@@ -218,25 +236,20 @@ export class ImageReader {
   #take(count: number): Uint32Array {
     // Before anything of that length is made.
     if (count > this.#left) throw new ImageError("malformed");
-    this.#left -= count;
-    const inPart = count === 0 ? 0 : this.#inPart(count);
-    if (inPart === count) return this.#view(count);
+    if (count > 0 && count <= this.#ahead()) return this.#view(count);
     const run = new Uint32Array(count);
-    for (let at = 0; at < count; ) {
-      const some = this.#view(this.#inPart(count - at));
-      run.set(some, at);
-      at += some.length;
-    }
+    this.fill(run);
     return run;
   }
 
-  /** How many of so many words (≥ 1) the part at hand has: at least one, in the next part if need be. */
-  #inPart(wanted: number): number {
+  /** Words that the part at hand still has; when none, those of the next one. */
+  #ahead(): number {
     while (this.#at === this.#part.length) this.#next();
-    return Math.min(wanted, this.#part.length - this.#at);
+    return this.#part.length - this.#at;
   }
 
   #view(count: number): Uint32Array {
+    this.#left -= count;
     this.#at += count;
     return this.#part.subarray(this.#at - count, this.#at);
   }

@@ -41,7 +41,7 @@ export class EvidenceRing {
     ring.unreadable = reader.u32();
     const newest: Held[] = [];
     for (let left = reader.u32(); left > 0; left--) {
-      const held = { baseMs: reader.int(), keys: reader.words(), samples: reader.bytes() };
+      const held = { baseMs: reader.int(), keys: reader.words().slice(), samples: reader.bytes().slice() };
       if (held.keys.length % KEY_WORDS !== 0) throw new ImageError("malformed");
       newest.push(held);
     }
@@ -69,11 +69,11 @@ export class EvidenceRing {
 
   /** Keeps a copy of the frame's samples, in place of the oldest ones where there is no room. */
   add(frame: Pick<Frame, "baseMs" | "keys" | "samples">): void {
-    if (frame.samples.length > 0) this.#keep(frame);
+    const { baseMs, keys, samples } = frame;
+    if (samples.length > 0) this.#keep({ baseMs, keys: keys.slice(), samples: samples.slice() });
   }
 
-  #keep({ baseMs, keys, samples }: Readonly<Held>): void {
-    const held = { baseMs, keys: keys.slice(), samples: samples.slice() };
+  #keep(held: Held): void {
     while (
       this.#count === this.#ring.length ||
       (this.#count > 0 && this.#bytes + sizeOf(held) > this.#maxBytes)

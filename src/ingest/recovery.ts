@@ -16,7 +16,10 @@ export interface RecoveryDisk {
   readonly logMinutes: readonly number[];
   /** Rows behind a position, in the order in which they were written. */
   logRows(after: LogPosition): Iterable<LogRow>;
-  /** The parts of the checkpoint, read one at a time and anew by each iteration; `undefined` = there is none. */
+  /**
+   * The parts of the checkpoint, read anew by each iteration, each void when the next one is asked for; `undefined` = there
+   * is none.
+   */
   checkpoint(): Iterable<Uint8Array> | undefined;
   /** First sights older than the log, of the fingerprints that were held at a time, ms. */
   born(): { atMs: number; entries: Iterable<[string, number]> };

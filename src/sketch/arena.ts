@@ -106,15 +106,15 @@ export class Arena {
     reader.section(LAYOUT);
     const capacity = reader.u32();
     this.#used = reader.u32();
-    const free = reader.words();
-    const blocks = reader.words();
-    const most = Math.max(this.words.length, Math.ceil(blocks.length * GROWTH));
-    if (blocks.length === 0 || free.length % 2 !== 0 || capacity < blocks.length || capacity > most)
+    const free = reader.words().slice();
+    const end = reader.count();
+    const most = Math.max(this.words.length, Math.ceil(end * GROWTH));
+    if (end === 0 || free.length % 2 !== 0 || capacity < end || capacity > most)
       throw new ImageError("malformed");
-    this.#end = blocks.length;
+    this.#end = end;
     for (let i = 0; i < free.length; i += 2) this.#free.set(free[i]!, free[i + 1]!);
     this.words = new Uint32Array(capacity);
-    this.words.set(blocks);
+    reader.fill(this.words.subarray(0, end));
     this.bytes = new Uint8Array(this.words.buffer);
   }
 

@@ -9,7 +9,7 @@ import { Draw } from "../../src/simulate/random.ts";
 import { Window } from "../../src/window/window.ts";
 import { decodeFrame, encodeFrame } from "../../src/wire/frame.ts";
 import { frameOf as evidenceFrame, row } from "../support/frames.ts";
-import { partsOf, sealed } from "../support/images.ts";
+import { partsOf, sealed, stored } from "../support/images.ts";
 import { FEW_RUNS } from "../support/runs.ts";
 import { answersOf } from "../support/window-answers.ts";
 import { frameOf, ja4Of, type Observed } from "../support/window-frames.ts";
@@ -33,7 +33,7 @@ const imageOf = ({ window, evidence }: Shard, maxBytes?: number) =>
     evidence.writeImage(writer);
   }, maxBytes);
 const shardOf = (parts: readonly Uint8Array[]): Shard =>
-  readImage(parts, (reader) => ({
+  readImage(stored(parts), (reader) => ({
     window: Window.readImage(reader),
     evidence: EvidenceRing.readImage(reader),
   }));

@@ -79,6 +79,9 @@ class Shard {
   }
 }
 
+/** Copies, since a part is void when the next one is read. */
+const held = (store: ShardStore) => Array.from(store.checkpoint() ?? [], (part) => part.slice());
+
 function payload(source: number, number: number, observed: readonly Observed[]): Uint8Array {
   const frame = frameOf(observed);
   new DataView(frame.id.buffer).setUint32(0, source);
@@ -155,7 +158,7 @@ describe("a shard that starts again", () => {
     shard.tick();
     await send(6);
     const whole = shard.answers();
-    const image = [...shard.store.checkpoint()!];
+    const image = held(shard.store);
     expect(image).toHaveLength(1);
     shard.start();
     // The control: it is read, and spares all but what came after it.
@@ -186,10 +189,10 @@ describe("a shard that starts again", () => {
     };
     for (let number = 1; number <= 9; number++) await send(number);
     shard.tick();
-    const before = [...shard.store.checkpoint()!];
+    const before = held(shard.store);
     await send(10);
     shard.tick();
-    const image = [...shard.store.checkpoint()!];
+    const image = held(shard.store);
     expect([before.length, image.length]).toEqual([2, 2]);
     const restarted = () => {
       shard.start();
@@ -220,7 +223,7 @@ describe("a shard that starts again", () => {
 
   it("LOG-11: a checkpoint that cannot be written whole leaves the one before; a shorter one leaves nothing of it", async () => {
     const { store } = new Shard(NEVER);
-    const parts = () => [...(store.checkpoint() ?? [])].map((part) => [...part]);
+    const parts = () => held(store).map((part) => [...part]);
     const bytes = Uint8Array.of(0, 0);
     const hand = (numbers: readonly number[], fails = false) =>
       store.setCheckpoint((sink) => {

@@ -21,3 +21,16 @@ export function sealed(parts: readonly Uint32Array<ArrayBuffer>[]): Uint8Array<A
     return new Uint8Array(words.buffer);
   });
 }
+
+/** Parts as a disk gives them: each anew, and void as soon as the next one is asked for. */
+export function stored(parts: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  return {
+    *[Symbol.iterator]() {
+      for (const part of parts) {
+        const given = Uint8Array.from(part);
+        yield given;
+        given.buffer.transfer(0);
+      }
+    },
+  };
+}

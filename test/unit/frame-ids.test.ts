@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ImageError, readImage } from "../../src/base/image.ts";
 import { FRAME_ID_WINDOW } from "../../src/config.ts";
 import { FrameIds } from "../../src/ingest/frame-ids.ts";
-import { partsOf } from "../support/images.ts";
+import { partsOf, stored } from "../support/images.ts";
 import { runs } from "../support/runs.ts";
 
 /** Id of a source's frame. */
@@ -88,7 +88,7 @@ describe("frame ids", () => {
     const ids = new FrameIds();
     for (let source = 0; source < 500; source++) ids.take(id(source, source + 1), MINUTE);
     const image = partsOf((into) => ids.writeImage(into));
-    const read = readImage(image, (from) => FrameIds.readImage(from));
+    const read = readImage(stored(image), (from) => FrameIds.readImage(from));
     expect(read.size).toBe(500);
     for (let source = 0; source < 500; source++) {
       expect(read.age(id(source, source + 1))).toBe("taken");

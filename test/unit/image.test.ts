@@ -15,7 +15,7 @@ import { Window } from "../../src/window/window.ts";
 import { decodeFrame, encodeFrame } from "../../src/wire/frame.ts";
 import { KEY_WORDS } from "../../src/wire/key.ts";
 import { BASE, CHROME, frameOf, PSEUDO, row } from "../support/frames.ts";
-import { partsOf, sealed } from "../support/images.ts";
+import { partsOf, sealed, stored } from "../support/images.ts";
 import { ja4Of, type Observed, frameOf as observedFrame } from "../support/window-frames.ts";
 
 const LAYOUT = layoutOf("test", 1);
@@ -218,6 +218,22 @@ describe("an image", () => {
     expect([[...across!], across!.buffer.byteLength]).toEqual([[1, 2, 3, 4, 5, 6, 7], 28]);
   });
 
+  it("IMG-9: words are read to where they shall be, whatever parts they lie in, and no further than they go", () => {
+    const numbers = Uint32Array.from({ length: 30 }, (_, i) => i);
+    const parts = partsOf((writer) => writer.words(numbers), 40);
+    const target = new Uint32Array(30);
+    readImage(stored(parts), (reader) => {
+      expect(reader.count()).toBe(30);
+      reader.fill(target.subarray(0, 7));
+      expect(faultOf(() => reader.fill(new Uint32Array(24)))).toBe("malformed");
+      reader.fill(target.subarray(7));
+    });
+    expect(target).toEqual(numbers);
+    const claims = parts.map((part) => new Uint32Array(part.slice().buffer));
+    claims[0]![4] = 31;
+    expect(faultOf(() => readImage(sealed(claims), (reader) => reader.count()))).toBe("malformed");
+  });
+
   it("IMG-9: what the one who takes the parts throws ends the image; a part holds a word at least", () => {
     let taken = 0;
     const full = () =>
@@ -315,13 +331,13 @@ describe("an image", () => {
     const frame = decodeFrame(encodeFrame(frameOf([row({ path: "/broken", timestampMs: BASE })])));
     ring.add({ ...frame, samples: Uint8Array.of(1, 2, 3) });
     expect(ring.of([CHROME], 0).get(CHROME)).toHaveLength(3);
-    const image = partsOf((writer) => ring.writeImage(writer));
+    const image = partsOf((writer) => ring.writeImage(writer), 200);
     const read = (frames: number, bytes = 1_000_000) =>
-      readImage(image, (reader) => EvidenceRing.readImage(reader, { frames, bytes }));
+      readImage(stored(image), (reader) => EvidenceRing.readImage(reader, { frames, bytes }));
     const same = read(4);
     expect([same.unreadable, same.byteLength]).toEqual([1, ring.byteLength]);
     expect(same.of([CHROME, PSEUDO], 0)).toEqual(ring.of([CHROME, PSEUDO], 0));
-    expect(partsOf((writer) => same.writeImage(writer))).toEqual(image);
+    expect(partsOf((writer) => same.writeImage(writer), 200)).toEqual(image);
     const paths = (one: EvidenceRing) =>
       one
         .of([CHROME], 0)
