@@ -178,10 +178,13 @@ export const COMMIT_STILL_MS = 100;
 /** Frames of one row of the log together; the platform's limit on a row is 2 MB. */
 export const LOG_ROW_MAX_BYTES = 1_500_000;
 /**
- * A start reads at most about so many observations again, which takes 0.2 s; what came before them is in a checkpoint,
- * of which one costs 1 to 20 rows and some ten milliseconds …
+ * What a start reads again of the log is measured in observations counted, of which a frame costs as much as so many: reading
+ * it and looking its fingerprints up. 40,000 take some 50 ms …
  */
-export const CHECKPOINT_ROWS = 150_000;
+export const FRAME_WORK = 20;
+export const CHECKPOINT_WORK = 40_000;
+/** … and one more for every so many bytes of memory, since a checkpoint of 25 MB takes a quarter of a second to write … */
+export const CHECKPOINT_BYTES_A_WORK = 100;
 /** … so that a shard under the highest load must not be busy with them. */
 export const CHECKPOINT_PAUSE_MS = 20 * SECOND_MS;
 /**

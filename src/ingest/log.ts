@@ -8,14 +8,21 @@
  * read it goes on from there, and one that cannot reads the whole log.
  */
 import type { PartSink } from "../base/image.ts";
-import { CHECKPOINT_PAUSE_MS, CHECKPOINT_ROWS, FLUSH_MAX_MS, LOG_KEEP_MS, MINUTE_MS } from "../config.ts";
+import {
+  CHECKPOINT_BYTES_A_WORK,
+  CHECKPOINT_PAUSE_MS,
+  CHECKPOINT_WORK,
+  FLUSH_MAX_MS,
+  LOG_KEEP_MS,
+  MINUTE_MS,
+} from "../config.ts";
 import { minuteOf } from "../window/time.ts";
 import type { Window } from "../window/window.ts";
 import { CallRate, flushAfter, type IngestResult } from "../wire/ingest.ts";
 import { type CommitEffects, GroupCommit } from "./group-commit.ts";
 import { groupRows } from "./group-row.ts";
 import type { LogPosition, ShardMemory } from "./memory.ts";
-import type { Recovery, RecoveryDisk } from "./recovery.ts";
+import { type Recovery, type RecoveryDisk, workOf } from "./recovery.ts";
 import { type SortedCall, sortCall } from "./sort-call.ts";
 import {
   addLogged,
@@ -46,11 +53,18 @@ export type LogWaits = Pick<CommitEffects<SortedCall>, "nowMs" | "sync" | "pause
 
 /** When a checkpoint is due; the defaults are those of config.ts. */
 export interface LogLimits {
-  checkpointRows: number;
+  /** Least work that it must save a start (see FRAME_WORK). */
+  checkpointWork: number;
+  /** One more for so many bytes of memory. */
+  checkpointBytesAWork: number;
   checkpointPauseMs: number;
 }
 
-const LIMITS: LogLimits = { checkpointRows: CHECKPOINT_ROWS, checkpointPauseMs: CHECKPOINT_PAUSE_MS };
+const LIMITS: LogLimits = {
+  checkpointWork: CHECKPOINT_WORK,
+  checkpointBytesAWork: CHECKPOINT_BYTES_A_WORK,
+  checkpointPauseMs: CHECKPOINT_PAUSE_MS,
+};
 
 /** First sights are kept apart from the log before the log forgets them (LOG_KEEP_MS), a few minutes early. */
 const BORN_AFTER_MS = 50 * MINUTE_MS;
@@ -77,21 +91,21 @@ export class IngestLog {
   readonly #commits: GroupCommit<SortedCall>;
   /** Time of the newest row, ms: the log's never goes back, whatever the clock does. */
   #rowMs: number;
-  /** Observations that are in the log and in no checkpoint. */
+  /** Work of a start that would read what is in the log and in no checkpoint. */
   #uncovered: number;
   #checkpointMs = 0;
   #refused = 0;
 
   constructor(
     disk: LogDisk,
-    { memory, replayed }: Pick<Recovery, "memory" | "replayed">,
+    { memory, work }: Pick<Recovery, "memory" | "work">,
     waits: LogWaits,
     limits = LIMITS,
   ) {
     this.#limits = limits;
     this.#disk = disk;
     this.#memory = memory;
-    this.#uncovered = replayed;
+    this.#uncovered = work;
     this.#rowMs = memory.window.nowMs;
     addLogged(this.#dropped, disk.droppedTotals() ?? {});
     this.#unlogged = { ...noUnlogged(), ...disk.unloggedTotals() };
@@ -102,9 +116,11 @@ export class IngestLog {
         this.#rowMs = Math.max(nowMs, this.#rowMs);
         this.#memory.position = disk.appendLog(minuteOf(this.#rowMs), this.#rowMs, groupRows(payloads));
       },
-      apply: ({ frames, rows }) => {
-        for (const { frame } of frames) memory.take(frame, minuteOf(this.#rowMs), this.#rowMs);
-        this.#uncovered += rows;
+      apply: ({ frames }) => {
+        for (const { frame } of frames) {
+          memory.take(frame, minuteOf(this.#rowMs), this.#rowMs);
+          this.#uncovered += workOf(frame);
+        }
       },
     });
   }
@@ -155,12 +171,13 @@ export class IngestLog {
   }
 
   /**
-   * Writes a checkpoint when so much has come since the last one that reading it again would take long. Call it where the
+   * Writes a checkpoint when so much has come since the last one that a start would take long. Call it where the
    * shard may stop for some ten milliseconds. Throws when it cannot be written, and tries again after a pause.
    */
   checkpoint(nowMs: number): void {
-    const { checkpointRows, checkpointPauseMs } = this.#limits;
-    if (this.#uncovered < checkpointRows || nowMs - this.#checkpointMs < checkpointPauseMs) return;
+    const { checkpointWork, checkpointBytesAWork, checkpointPauseMs } = this.#limits;
+    if (this.#uncovered < checkpointWork || nowMs - this.#checkpointMs < checkpointPauseMs) return;
+    if (this.#uncovered < checkpointWork + this.#memory.byteLength / checkpointBytesAWork) return;
     this.#checkpointMs = nowMs;
     this.#disk.setCheckpoint((sink) => this.#memory.writeImage(sink));
     this.#uncovered = 0;

@@ -49,6 +49,11 @@ export class ShardMemory {
     });
   }
 
+  get byteLength(): number {
+    const parts = Object.values(this.window.memory()).reduce((sum, bytes) => sum + bytes, 0);
+    return parts + this.evidence.byteLength + this.ids.byteLength;
+  }
+
   /** Takes a frame of the log's table of `minute`, at the time at which it was written, ms. */
   take(frame: Frame, minute: number, atMs: number): void {
     let totals = this.perMinute.get(minute);

@@ -1,6 +1,6 @@
 /** From disk to memory after a start: the newest checkpoint that this code can read, then the log behind it. */
 import { ImageError } from "../base/image.ts";
-import { MINUTE_MS } from "../config.ts";
+import { FRAME_WORK, MINUTE_MS } from "../config.ts";
 import { decodeFrame, type Frame, FrameError } from "../wire/frame.ts";
 import { framesOfRow, GroupRowError } from "./group-row.ts";
 import { type LogPosition, ShardMemory } from "./memory.ts";
@@ -29,6 +29,8 @@ export interface Recovery {
   readonly memory: ShardMemory;
   /** Observations that were read from the log: what the checkpoint did not save. */
   readonly replayed: number;
+  /** The same as work. */
+  readonly work: number;
   /** Rows and frames of the log that could not be read or counted; they stay on disk. */
   readonly unreadable: number;
   /** `unreadable` = there is one, of other code or broken: the log was read whole. */
@@ -39,6 +41,7 @@ export interface Recovery {
 export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recovery {
   const { memory, checkpoint } = start(disk, seed);
   let replayed = 0;
+  let work = 0;
   let unreadable = 0;
   for (const row of disk.logRows(memory.position)) {
     const { minute, seq } = row;
@@ -46,9 +49,10 @@ export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recove
     const atMs = row.atMs ?? Math.min((minute + 1) * MINUTE_MS, nowMs);
     try {
       for (const bytes of framesOfRow(row.bytes)) {
-        const rows = take(memory, bytes, minute, atMs);
-        if (rows === undefined) unreadable++;
-        else replayed += rows;
+        const frame = take(memory, bytes, minute, atMs);
+        replayed += frame?.rows ?? 0;
+        if (frame === undefined) unreadable++;
+        else work += workOf(frame);
       }
     } catch (error) {
       if (!(error instanceof GroupRowError)) throw error;
@@ -62,7 +66,7 @@ export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recove
   for (const minute of memory.perMinute.keys()) {
     if (first === undefined || minute < first) memory.perMinute.delete(minute);
   }
-  return { memory, replayed, unreadable, checkpoint };
+  return { memory, replayed, work, unreadable, checkpoint };
 }
 
 function start(disk: RecoveryDisk, seed: number): Pick<Recovery, "memory" | "checkpoint"> {
@@ -85,8 +89,13 @@ function takeBorn({ window: { fingerprints } }: ShardMemory, disk: RecoveryDisk)
   }
 }
 
-/** The frame's rows; `undefined` when it cannot be read. One that is there twice counts once. */
-function take(memory: ShardMemory, bytes: Uint8Array, minute: number, atMs: number): number | undefined {
+/** What it costs to read a frame again, in observations counted. */
+export function workOf({ rows }: Frame): number {
+  return rows + FRAME_WORK;
+}
+
+/** The frame; `undefined` when it cannot be read. One that is there twice counts once. */
+function take(memory: ShardMemory, bytes: Uint8Array, minute: number, atMs: number): Frame | undefined {
   let frame: Frame;
   try {
     frame = decodeFrame(bytes);
@@ -95,5 +104,5 @@ function take(memory: ShardMemory, bytes: Uint8Array, minute: number, atMs: numb
     throw error;
   }
   if (memory.ids.age(frame.id) === "new") memory.take(frame, minute, atMs);
-  return frame.rows;
+  return frame;
 }

@@ -13,9 +13,13 @@ import { frameOf, ja4Of, type Observed } from "../support/window-frames.ts";
 
 const START = Date.parse("2026-11-23T12:00:00Z");
 const HOUR = 3_600_000;
-/** Every trim with anything new writes a checkpoint. */
-const OFTEN: LogLimits = { checkpointRows: 1, checkpointPauseMs: 0 };
-const NEVER: LogLimits = { checkpointRows: Number.POSITIVE_INFINITY, checkpointPauseMs: 0 };
+/** Every tick with anything new writes a checkpoint. */
+const OFTEN: LogLimits = {
+  checkpointWork: 1,
+  checkpointBytesAWork: Number.POSITIVE_INFINITY,
+  checkpointPauseMs: 0,
+};
+const NEVER: LogLimits = { ...OFTEN, checkpointWork: Number.POSITIVE_INFINITY };
 
 /** One shard without its platform: every write is durable at once. */
 class Shard {

@@ -43,7 +43,12 @@ const EDGE = `
 
 /** A world has some hundred observations: checkpoints among them, or a start would always read the whole log. */
 const SMALL_WORLD: readonly Change[] = [
-  { file: "src/config.ts", find: "CHECKPOINT_ROWS = 150_000;", replace: "CHECKPOINT_ROWS = 30;" },
+  { file: "src/config.ts", find: "CHECKPOINT_WORK = 40_000;", replace: "CHECKPOINT_WORK = 200;" },
+  {
+    file: "src/config.ts",
+    find: "CHECKPOINT_BYTES_A_WORK = 100;",
+    replace: "CHECKPOINT_BYTES_A_WORK = 1e12;",
+  },
   {
     file: "src/config.ts",
     find: "CHECKPOINT_PAUSE_MS = 20 * SECOND_MS;",
