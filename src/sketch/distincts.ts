@@ -123,7 +123,6 @@ export class Distincts {
 
   /** The same for everything that is held: right after `expire` the whole hour. Costs no scan of a large set. */
   countAll(set: number): number {
-    if (set === 0) return 0;
     if (!this.#isLarge(set)) return this.#small.size(set);
     return Math.round(estimate(this.#large.hits(set), 1 << this.#large.logCells(set)));
   }
@@ -207,13 +206,13 @@ export class Distincts {
 
   /** Halves the cells of a large set (not below 32): exactly what it would be had it been built with half. */
   fold(set: number): number {
-    if (set === 0 || !this.#isLarge(set) || this.#large.logCells(set) === LOG_CELLS_MIN) return set;
+    if (!this.#isLarge(set) || this.#large.logCells(set) === LOG_CELLS_MIN) return set;
     return this.#large.fold(set);
   }
 
   /** Cells of a large set; 0 while it is exact. */
   cellsOf(set: number): number {
-    return set === 0 || !this.#isLarge(set) ? 0 : 1 << this.#large.logCells(set);
+    return this.#isLarge(set) ? 1 << this.#large.logCells(set) : 0;
   }
 
   /** Bytes of the set's block. */
@@ -288,7 +287,7 @@ export class Distincts {
     if (large) this.#largeSets--;
   }
 
-  /** Whether it is a large set; the empty one is not (the arena's word 0 is 0). */
+  /** Whether it is a large set. The arena's word 0 is 0: the empty one reads as a small set without entries. */
   #isLarge(set: number): boolean {
     return (this.#arena.words[set]! & LARGE) !== 0;
   }

@@ -123,6 +123,19 @@ describe("merging and reading", () => {
     },
   );
 
+  it("DIST-24: merging the empty set changes nothing, whatever lies at the front of the arena", () => {
+    // In the last place of the first block: read as a set, handle 0 would find its stamps there.
+    const sets = new Distincts();
+    const first = sets.add(0, 0xffffffff, NOW);
+    const set = some(sets, 3, NOW + 5);
+    const before = [hex(sets.encode(first)), hex(sets.encode(set)), ...counters(sets)];
+    const merged = [set, first, 0].map((handle) => sets.merge(handle, sets, 0));
+    expect(merged).toEqual([set, first, 0]);
+    expect([hex(sets.encode(first)), hex(sets.encode(set)), ...counters(sets)]).toEqual(before);
+    const other = new Distincts();
+    expect([other.merge(0, sets, 0), ...counters(other)]).toEqual([0, 0, 0, 0]);
+  });
+
   it("DIST-24: sets of different objects merge although their handles are the same number", () => {
     const [here, there] = [new Distincts(), new Distincts()];
     const [a, b] = [some(here, 5), some(there, 5, NOW, 100)];
