@@ -101,23 +101,27 @@ describe("sizes of sets", () => {
 
 describe("merging and reading", () => {
   it.each([
-    ["small", 40],
-    ["large", 900],
+    ["small", "small", 40, 150],
+    ["large", "small", 300, 40],
+    ["small", "large", 40, 900],
+    ["large", "large", 300, 900],
   ])(
-    "DIST-24: a %s set merges with another of its own object, with itself, and leaves the other as it is",
-    (_, size) => {
+    "DIST-24: a %s set merges with a %s one of its own object, with itself, and leaves the other as it is",
+    (_, __, mine, theirs) => {
       const sets = new Distincts();
-      let [a, b] = [some(sets, 300, NOW), some(sets, size, NOW + 5, 250)];
+      let [a, b] = [some(sets, mine, NOW), some(sets, theirs, NOW + 5, 30)];
       const before = hex(sets.encode(b));
       a = sets.merge(a, sets, b);
       expect(hex(sets.encode(b))).toBe(before);
       const alone = new Distincts();
-      let expected = some(alone, 300, NOW);
-      for (let i = 0; i < size; i++) expected = alone.add(expected, mixed(250 + i), NOW + 5);
+      let expected = some(alone, mine, NOW);
+      for (let i = 0; i < theirs; i++) expected = alone.add(expected, mixed(30 + i), NOW + 5);
       expect(hex(sets.encode(a))).toBe(hex(alone.encode(expected)));
       expect(sets.merge(a, sets, a)).toBe(a);
       expect(hex(sets.encode(a))).toBe(hex(alone.encode(expected)));
-      expect(counters(sets)).toEqual([2, size > 256 ? 2 : 1, sets.bytesOf(a) + sets.bytesOf(b)]);
+      const large = [a, b].filter((set) => sets.cellsOf(set) > 0).length;
+      expect(large).toBe((mine + theirs > 256 ? 1 : 0) + (theirs > 256 ? 1 : 0));
+      expect(counters(sets)).toEqual([2, large, sets.bytesOf(a) + sets.bytesOf(b)]);
       b = sets.merge(b, sets, 0);
       expect(hex(sets.encode(b))).toBe(before);
     },
