@@ -186,7 +186,7 @@ export const CHECKPOINT_WORK = 40_000;
 /** … and one more for every so many bytes of memory, since a checkpoint of 25 MB takes a quarter of a second to write … */
 export const CHECKPOINT_BYTES_A_WORK = 100;
 /** … so that a shard under the highest load must not be busy with them. */
-export const CHECKPOINT_PAUSE_MS = 20 * SECOND_MS;
+export const CHECKPOINT_PAUSE_MS = 5 * SECOND_MS;
 /**
  * Frames that a shard holds in memory because they are not durable yet; what comes on top is refused as overload. With
  * their decoded columns they take about twice that, of an isolate's 128 MB.

@@ -51,7 +51,7 @@ const SMALL_WORLD: readonly Change[] = [
   },
   {
     file: "src/config.ts",
-    find: "CHECKPOINT_PAUSE_MS = 20 * SECOND_MS;",
+    find: "CHECKPOINT_PAUSE_MS = 5 * SECOND_MS;",
     replace: "CHECKPOINT_PAUSE_MS = 10 * SECOND_MS;",
   },
 ];
