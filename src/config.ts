@@ -170,7 +170,7 @@ export const COMMIT_QUIET_CALLS = 10;
 export const COMMIT_BUSY_CALLS = 50;
 export const COMMIT_PAUSE_MAX_MS = 1_000;
 /** A group of this size gains little by waiting, and its memory is better given back … */
-export const COMMIT_FULL_BYTES = 500_000;
+export const COMMIT_FULL_BYTES = 800_000;
 export const COMMIT_FULL_CALLS = 256;
 /** … and so many that nobody has joined for so long may be all senders there are, each waiting for its answer. */
 export const COMMIT_STILL_CALLS = 16;
