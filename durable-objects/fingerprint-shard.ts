@@ -7,6 +7,7 @@ import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { RANKS_WAIT_MS } from "../src/config.ts";
 import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
+import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { siteOf } from "../src/detect/site-view.ts";
 import { IngestLog } from "../src/ingest/log.ts";
 import type { ShardMemory } from "../src/ingest/memory.ts";
@@ -54,10 +55,14 @@ export class FingerprintShard extends DurableObject<Env> {
     const { site } = this.#place;
     const stubs = new Stubs(env, this.#options);
     this.#store = new ShardStore(ctx.storage);
-    this.#settings = this.#store.meta.get("settings") ?? {
+    this.#settings = {
       revision: 0,
       shards: this.#options.shards,
       thresholds: [],
+      silences: [],
+      detection: DEFAULT_DETECTION,
+      // Code of before kept fewer of them.
+      ...this.#store.meta.get<Partial<ShardSettings>>("settings"),
     };
     this.#claims = new Claims(this.#store);
     const recovery = recover(this.#store, Date.now(), this.#seed());

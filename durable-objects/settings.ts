@@ -14,6 +14,7 @@ import type {
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { rfc3339 } from "../src/base/time.ts";
 import { LIST_LIMIT_MAX, SECOND_MS, SETTINGS_PUSH_TIMEOUT_MS, THRESHOLDS_MAX } from "../src/config.ts";
+import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Options, parseOptions } from "../src/options.ts";
 import { compileThreshold, type ThresholdInput, type ThresholdOutput } from "../src/schemas/threshold.ts";
 import type { Env } from "./env.ts";
@@ -108,6 +109,8 @@ export class Settings extends DurableObject<Env> {
       revision: this.#store.revision,
       shards: this.map().shards,
       thresholds: stored.map(({ body }) => compileThreshold(body)),
+      silences: [],
+      detection: DEFAULT_DETECTION,
     };
   }
 

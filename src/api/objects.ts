@@ -1,11 +1,13 @@
 /** What the API needs of the four objects: the narrowest slice of each, and the shapes that cross the calls. */
 import type { KeyedHash } from "../base/hash.ts";
+import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
 import type { ShardSummary } from "../reading/summary.ts";
 import type { FingerprintAnswer } from "../schemas/reading.ts";
 import type { ThresholdInput, ThresholdOutput } from "../schemas/threshold.ts";
 import type { Threshold } from "../thresholds/rule.ts";
+import type { Silence } from "../thresholds/silences.ts";
 import type { IngestResult } from "../wire/ingest.ts";
 
 export interface ShardMap {
@@ -25,6 +27,8 @@ export interface ShardSettings {
   revision: number;
   shards: number;
   thresholds: Threshold[];
+  silences: Silence[];
+  detection: DetectionSettings;
 }
 
 export interface StoredThreshold {

@@ -1,5 +1,16 @@
-/** What every kind is set to where a site says nothing else (contract §5, `detection.kinds`). */
+/** A site's detection settings, and what holds where it says nothing else (contract §5). */
+import { MINUTE_MS } from "../config.ts";
 import type { KindName, KindSettings } from "./types.ts";
+
+export interface DetectionSettings {
+  /** Raises a day that the built-in kinds together may have on days without attacks. */
+  alertBudgetPerDay: number;
+  /** How far `as_of` lies behind the clock, for sources that deliver late. */
+  delayMs: number;
+  /** Past `raises` in `perMs` a site's raises are grouped. */
+  storm: { raises: number; perMs: number };
+  kinds: Record<KindName, KindSettings>;
+}
 
 /**
  * `minReqs`: requests in the minute (divergence: in the hour, with the fact known). `minEffect`: how many times the
@@ -13,4 +24,11 @@ export const DEFAULT_KIND_SETTINGS: Record<KindName, KindSettings> = {
   ua_rotation: { enabled: true, minReqs: 50, minEffect: 2 },
   path_scan: { enabled: true, minReqs: 50, minEffect: 2 },
   error_burst: { enabled: true, minReqs: 50, minEffect: 2 },
+};
+
+export const DEFAULT_DETECTION: DetectionSettings = {
+  alertBudgetPerDay: 5,
+  delayMs: 0,
+  storm: { raises: 20, perMs: 5 * MINUTE_MS },
+  kinds: DEFAULT_KIND_SETTINGS,
 };
