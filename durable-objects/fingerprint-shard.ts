@@ -6,16 +6,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { RANKS_WAIT_MS } from "../src/config.ts";
-import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
 import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
-import { siteOf } from "../src/detect/site-view.ts";
 import { IngestLog } from "../src/ingest/log.ts";
-import type { ShardMemory } from "../src/ingest/memory.ts";
 import { recover } from "../src/ingest/recovery.ts";
 import { type Options, parseOptions } from "../src/options.ts";
-import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
-import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
-import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
+import type { ListedRow, ListQuery } from "../src/reading/list.ts";
+import type { ShardSummary } from "../src/reading/summary.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
 import type { ShardReport } from "../src/signals/census-wire.ts";
 import { minuteOf } from "../src/window/time.ts";
@@ -26,6 +22,7 @@ import { Claims } from "./claims.ts";
 import type { Env } from "./env.ts";
 import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
+import { Reader } from "./reader.ts";
 import { ShardStore } from "./sql/shard-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
 import { pause, withTimeout } from "./timeout.ts";
@@ -35,18 +32,17 @@ export class FingerprintShard extends DurableObject<Env> {
   readonly #options: Options;
   readonly #place: ShardPlace;
   readonly #store: ShardStore;
-  readonly #memory: ShardMemory;
   readonly #window: Window;
   readonly #log: IngestLog;
   readonly #ranks: RanksLink;
   readonly #watch: Watch;
   readonly #outbox: Outbox;
   readonly #claims: Claims;
+  readonly #reader: Reader;
   #settings: ShardSettings;
   #lastIngestMs = 0;
   #nextTickMs: number | undefined;
   #trimmedMinute = 0;
-  #offsets: { atMs: number; fit: OffsetFit } | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -69,7 +65,6 @@ export class FingerprintShard extends DurableObject<Env> {
     const { memory, replayed, unreadable, checkpoint } = recovery;
     if (unreadable > 0) this.#warn("log_unreadable", undefined, { count: unreadable });
     if (checkpoint === "unreadable") this.#warn("checkpoint_unreadable", undefined, { count: replayed });
-    this.#memory = memory;
     this.#window = memory.window;
     // Or a shard that was evicted under way would tick as one where nothing comes in.
     this.#lastIngestMs = memory.window.nowMs;
@@ -85,6 +80,15 @@ export class FingerprintShard extends DurableObject<Env> {
       crypto.getRandomValues(bytes),
     );
     this.#outbox = new Outbox(this.#store, stubs, this.#place);
+    this.#reader = new Reader({
+      place: this.#place,
+      tickMs: this.#options.tickMs,
+      memory,
+      log: this.#log,
+      ranks: this.#ranks,
+      watch: this.#watch,
+      firstDataMs: () => this.#firstDataMs(),
+    });
     ctx.blockConcurrencyWhile(async () => {
       this.#nextTickMs = (await ctx.storage.getAlarm()) ?? undefined;
     });
@@ -113,49 +117,18 @@ export class FingerprintShard extends DurableObject<Env> {
   /** Full forms of those of `ja4s` that were seen in the last hour. */
   async read(ja4s: string[]): Promise<{ found: FingerprintAnswer[]; missing: number[] }> {
     await this.#freshRanks();
-    const nowMs = this.#advance();
-    const site = siteOf(this.#window, this.#firstDataMs());
-    const found = ja4s.flatMap((ja4) => {
-      const id = this.#window.fingerprints.id(ja4);
-      if (id === undefined) return [];
-      return fingerprintForm(ja4, id, {
-        siteName: this.#place.site,
-        window: this.#window,
-        site,
-        ranks: this.#ranks.of(ja4),
-        ranksAsOfMs: this.#ranks.asOfMs === undefined ? undefined : Math.min(this.#ranks.asOfMs, nowMs),
-        offsets: this.#offsetsNow(),
-        episodes: this.#watch.episodesOf(ja4),
-      });
-    });
-    return { found, missing: [...this.#ranks.missing] };
+    this.#advance();
+    return this.#reader.forms(ja4s);
   }
 
   list(query: ListQuery): { asOfMs: number; rows: ListedRow[] } {
-    const asOfMs = this.#advance();
-    const scores = this.#watch.scores();
-    return { asOfMs, rows: listFingerprints(this.#window, query, (ja4) => scores.get(ja4)) };
+    this.#advance();
+    return this.#reader.list(query);
   }
 
   summary(): ShardSummary {
-    const asOfMs = this.#advance();
-    const { counters, sources, ...sinceStart } = this.#log.totals();
-    return {
-      shard: this.#place.shard,
-      asOfMs,
-      memory: {
-        ...this.#window.memory(),
-        evidence: this.#memory.evidence.byteLength,
-        ids: this.#memory.ids.byteLength,
-      },
-      pressure: { ...this.#window.pressure(), calls_refused: this.#log.refusedCalls },
-      fingerprints: this.#window.fingerprints.size,
-      ranksAsOfMs: this.#ranks.asOfMs,
-      firstDataMs: this.#firstDataMs() || undefined,
-      windows: windowTotals(this.#window),
-      sinceStart: { ...sinceStart, ...counters },
-      sources,
-    };
+    this.#advance();
+    return this.#reader.summary();
   }
 
   /** The Census asks this of a shard that it has not heard of. */
@@ -235,16 +208,6 @@ export class FingerprintShard extends DurableObject<Env> {
   #firstDataMs(): number {
     this.#window.noteFirstData(this.#ranks.firstDataMs);
     return this.#window.firstDataMs;
-  }
-
-  #offsetsNow(): OffsetFit {
-    const nowMs = this.#window.nowMs;
-    // A fit over all fingerprints costs tens of milliseconds and changes slowly: once a tick is enough.
-    if (this.#offsets === undefined || nowMs - this.#offsets.atMs >= this.#options.tickMs) {
-      const fit = fitOffsets(siteOf(this.#window, this.#firstDataMs()).subjects());
-      this.#offsets = { atMs: nowMs, fit };
-    }
-    return this.#offsets.fit;
   }
 
   async #freshRanks(): Promise<void> {

@@ -1,6 +1,7 @@
 /** The shard on the real engine: disk, eviction, alarm. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { DEFAULT_DETECTION } from "../../src/detect/settings.ts";
 import { CHROME, failure, feedStub, frame, shardStub } from "./helpers.ts";
 
 async function hourOf(stub: ReturnType<typeof shardStub>, ja4 = CHROME) {
@@ -176,7 +177,13 @@ describe("tick", () => {
       expiresAtMs: undefined,
     };
     await stub.ingest([frame(1, Date.now(), 1)], 4);
-    await stub.applySettings({ revision: 1, shards: 4, thresholds: [] });
+    await stub.applySettings({
+      revision: 1,
+      shards: 4,
+      thresholds: [],
+      silences: [],
+      detection: DEFAULT_DETECTION,
+    });
     await runDurableObjectAlarm(stub);
     await runInDurableObject(stub, (_, state) => {
       Object.defineProperty(state.storage, "transactionSync", {
@@ -186,7 +193,13 @@ describe("tick", () => {
         },
       });
     });
-    await stub.applySettings({ revision: 2, shards: 4, thresholds: [{ ...always, ...rest }] });
+    await stub.applySettings({
+      revision: 2,
+      shards: 4,
+      thresholds: [{ ...always, ...rest }],
+      silences: [],
+      detection: DEFAULT_DETECTION,
+    });
     expect(await failure(() => runDurableObjectAlarm(stub))).toContain("disk full");
     expect(await stub.activeThresholds()).toEqual({});
     await runInDurableObject(

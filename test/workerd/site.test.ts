@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { FingerprintShard } from "../../durable-objects/fingerprint-shard.ts";
 import { shardOf } from "../../src/base/hash.ts";
+import { DEFAULT_DETECTION } from "../../src/detect/settings.ts";
 import { breakMethods, CHROME, call, censusStub, frame, shardStub } from "./helpers.ts";
 
 const SHARDS = 4;
@@ -243,8 +244,24 @@ describe("settings", () => {
 
   it("SET-4: an older push does not undo a newer one", async () => {
     const stub = shardStub("api", 3);
-    expect(await stub.applySettings({ revision: 5, shards: SHARDS, thresholds: [] })).toBe(5);
-    expect(await stub.applySettings({ revision: 4, shards: SHARDS, thresholds: [] })).toBe(5);
+    expect(
+      await stub.applySettings({
+        revision: 5,
+        shards: SHARDS,
+        thresholds: [],
+        silences: [],
+        detection: DEFAULT_DETECTION,
+      }),
+    ).toBe(5);
+    expect(
+      await stub.applySettings({
+        revision: 4,
+        shards: SHARDS,
+        thresholds: [],
+        silences: [],
+        detection: DEFAULT_DETECTION,
+      }),
+    ).toBe(5);
   });
 
   it("OUT-1: a raised threshold reaches the feed once, whether the shard or the feed was evicted between", async () => {

@@ -1,0 +1,97 @@
+/** What is read of a shard (contract §4): its window, ranks and episodes put into the shapes of `src/reading/`. */
+
+import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
+import { siteOf } from "../src/detect/site-view.ts";
+import type { IngestLog } from "../src/ingest/log.ts";
+import type { ShardMemory } from "../src/ingest/memory.ts";
+import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
+import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
+import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
+import type { FingerprintAnswer } from "../src/schemas/reading.ts";
+import type { RanksLink } from "./ranks-link.ts";
+import type { ShardPlace } from "./stubs.ts";
+import type { Watch } from "./watch.ts";
+
+/** The parts of the shard that are read; callers have advanced the window. */
+export interface Readable {
+  place: ShardPlace;
+  tickMs: number;
+  memory: ShardMemory;
+  log: IngestLog;
+  ranks: RanksLink;
+  watch: Watch;
+  /** The site's first data as far as the shard or the Census knows, ms; 0 = none. */
+  firstDataMs(): number;
+}
+
+export class Reader {
+  readonly #of: Readable;
+  #offsets: { atMs: number; fit: OffsetFit } | undefined;
+
+  constructor(readable: Readable) {
+    this.#of = readable;
+  }
+
+  /** Full forms of those of `ja4s` that were seen in the last hour. */
+  forms(ja4s: readonly string[]): { found: FingerprintAnswer[]; missing: number[] } {
+    const { memory, ranks, watch, place } = this.#of;
+    const { window } = memory;
+    const site = siteOf(window, this.#of.firstDataMs());
+    const ranksAsOfMs = ranks.asOfMs === undefined ? undefined : Math.min(ranks.asOfMs, window.nowMs);
+    const found = ja4s.flatMap((ja4) => {
+      const id = window.fingerprints.id(ja4);
+      if (id === undefined) return [];
+      return fingerprintForm(ja4, id, {
+        siteName: place.site,
+        window,
+        site,
+        ranks: ranks.of(ja4),
+        ranksAsOfMs,
+        offsets: this.#offsetsNow(),
+        episodes: watch.episodesOf(ja4),
+      });
+    });
+    return { found, missing: [...ranks.missing] };
+  }
+
+  list(query: ListQuery): { asOfMs: number; rows: ListedRow[] } {
+    const { window } = this.#of.memory;
+    const scores = this.#of.watch.scores();
+    return {
+      asOfMs: window.nowMs,
+      rows: listFingerprints(window, query, (ja4) => scores.get(ja4)),
+    };
+  }
+
+  summary(): ShardSummary {
+    const { place, memory, log, ranks, firstDataMs } = this.#of;
+    const { window } = memory;
+    const { counters, sources, ...sinceStart } = log.totals();
+    return {
+      shard: place.shard,
+      asOfMs: window.nowMs,
+      memory: {
+        ...window.memory(),
+        evidence: memory.evidence.byteLength,
+        ids: memory.ids.byteLength,
+      },
+      pressure: { ...window.pressure(), calls_refused: log.refusedCalls },
+      fingerprints: window.fingerprints.size,
+      ranksAsOfMs: ranks.asOfMs,
+      firstDataMs: firstDataMs() || undefined,
+      windows: windowTotals(window),
+      sinceStart: { ...sinceStart, ...counters },
+      sources,
+    };
+  }
+
+  #offsetsNow(): OffsetFit {
+    const { window } = this.#of.memory;
+    // A fit over all fingerprints costs tens of milliseconds and changes slowly: once a tick is enough.
+    if (this.#offsets === undefined || window.nowMs - this.#offsets.atMs >= this.#of.tickMs) {
+      const fit = fitOffsets(siteOf(window, this.#of.firstDataMs()).subjects());
+      this.#offsets = { atMs: window.nowMs, fit };
+    }
+    return this.#offsets.fit;
+  }
+}
