@@ -1,5 +1,6 @@
 /**
- * `node scripts/test-summary.ts REPORT.json`: the closing line `N passed, N failed` from vitest's JSON report.
+ * `node scripts/test-summary.ts REPORT.json`: what failed and why, in few lines that stand at the end of a long log, and
+ * the closing line `N passed, N failed`, from vitest's JSON report.
  * Exits 1 when anything failed or nothing ran.
  */
 import { readFileSync } from "node:fs";
@@ -10,8 +11,14 @@ interface Report {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
+    readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
@@ -31,7 +38,25 @@ function brokenFiles(report: Report): number {
   ).length;
 }
 
+/** The first lines of a failure: the message, and the difference when it is short. */
+const FAILURE_LINES = 12;
+
+function tell(report: Report): void {
+  for (const { name, status, message, assertionResults } of report.testResults) {
+    const failures = assertionResults.filter((test) => test.status === "failed");
+    for (const { fullName, failureMessages } of failures)
+      print(`${name}: ${fullName}`, failureMessages.join("\n"));
+    if (status === "failed" && failures.length === 0) print(name, message);
+  }
+}
+
+function print(what: string, why: string): void {
+  const lines = why.split("\n").slice(0, FAILURE_LINES);
+  console.log([`FAILED ${what}`, ...lines.map((line) => `  ${line}`), ""].join("\n"));
+}
+
 const report = read(process.argv[2] ?? "");
+if (report !== undefined) tell(report);
 // Without a report the runner itself broke down: one failure, and nothing else is known.
 const passed = report?.numPassedTests ?? 0;
 const failed = report === undefined ? 1 : report.numFailedTests + brokenFiles(report);
