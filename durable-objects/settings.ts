@@ -3,20 +3,23 @@
  * change is pushed to all shards before it is answered, and pushed again by alarm to those that did not acknowledge.
  */
 import { DurableObject } from "cloudflare:workers";
-import type {
-  DeleteResult,
-  IfMatch,
-  PutResult,
-  ShardMap,
-  ShardSettings,
-  StoredThreshold,
+import {
+  type DeleteResult,
+  type IfMatch,
+  ITEMS_MAX,
+  type ItemInputs,
+  type ItemKind,
+  type PutResult,
+  type ShardMap,
+  type ShardSettings,
+  type StoredItem,
 } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { rfc3339 } from "../src/base/time.ts";
-import { LIST_LIMIT_MAX, SECOND_MS, SETTINGS_PUSH_TIMEOUT_MS, THRESHOLDS_MAX } from "../src/config.ts";
+import { SECOND_MS, SETTINGS_PUSH_TIMEOUT_MS } from "../src/config.ts";
 import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Options, parseOptions } from "../src/options.ts";
-import { compileThreshold, type ThresholdInput, type ThresholdOutput } from "../src/schemas/threshold.ts";
+import { compileThreshold } from "../src/schemas/threshold.ts";
 import type { Env } from "./env.ts";
 import { SettingsStore } from "./sql/settings-store.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
@@ -63,37 +66,38 @@ export class Settings extends DurableObject<Env> {
     return map;
   }
 
-  threshold(id: string): StoredThreshold | undefined {
-    return this.#store.threshold(id);
+  item<K extends ItemKind>(kind: K, id: string): StoredItem<K> | undefined {
+    return this.#store.item(kind, id);
   }
 
-  thresholds(after: string, limit: number): StoredThreshold[] {
-    return this.#store.thresholds(after, limit);
+  items<K extends ItemKind>(kind: K, after: string, limit: number): StoredItem<K>[] {
+    return this.#store.items(kind, after, limit);
   }
 
-  /** Creates (`mode` create) or replaces a threshold and puts it into force. */
-  async putThreshold(
+  /** Creates (`mode` create) or replaces an item and puts it into force. */
+  async putItem<K extends ItemKind>(
+    kind: K,
     id: string,
-    input: ThresholdInput,
+    input: ItemInputs[K],
     mode: "create" | "replace",
     ifMatch: IfMatch,
-  ): Promise<PutResult> {
-    const held = this.#store.threshold(id);
+  ): Promise<PutResult<K>> {
+    const held = this.#store.item(kind, id);
     if (mode === "create" && held !== undefined) return { outcome: "exists" };
-    if (!matches(ifMatch, held)) return { outcome: "changed" };
-    if (held === undefined && this.#store.count() >= THRESHOLDS_MAX) return { outcome: "full" };
+    if (!matches(ifMatch, held?.revision)) return { outcome: "changed" };
+    if (held === undefined && this.#store.count(kind) >= ITEMS_MAX[kind]) return { outcome: "full" };
     const now = rfc3339(Date.now());
-    const body: ThresholdOutput = { ...input, id, created_at: held?.body.created_at ?? now, updated_at: now };
-    const revision = this.#store.put(body);
+    const body = { ...input, id, created_at: held?.body.created_at ?? now, updated_at: now };
+    const stored = this.#store.put(kind, body);
     await this.#push();
-    return { outcome: held === undefined ? "created" : "replaced", stored: { revision, body } };
+    return { outcome: held === undefined ? "created" : "replaced", stored };
   }
 
-  async deleteThreshold(id: string, ifMatch: IfMatch): Promise<DeleteResult> {
-    const held = this.#store.threshold(id);
+  async deleteItem(kind: ItemKind, id: string, ifMatch: IfMatch): Promise<DeleteResult> {
+    const held = this.#store.item(kind, id);
     if (held === undefined) return "absent";
-    if (!matches(ifMatch, held)) return "changed";
-    this.#store.delete(id);
+    if (!matches(ifMatch, held.revision)) return "changed";
+    this.#store.delete(kind, id);
     await this.#push();
     return "deleted";
   }
@@ -104,11 +108,10 @@ export class Settings extends DurableObject<Env> {
 
   /** What the shards run. */
   #shardSettings(): ShardSettings {
-    const stored = this.#store.thresholds("", LIST_LIMIT_MAX);
     return {
       revision: this.#store.revision,
       shards: this.map().shards,
-      thresholds: stored.map(({ body }) => compileThreshold(body)),
+      thresholds: this.#store.items("thresholds").map(({ body }) => compileThreshold(body)),
       silences: [],
       detection: DEFAULT_DETECTION,
     };
@@ -143,7 +146,8 @@ export class Settings extends DurableObject<Env> {
   }
 }
 
-function matches(ifMatch: IfMatch, held: StoredThreshold | undefined): boolean {
+/** `held`: the revision of what is there; absent = nothing. */
+function matches(ifMatch: IfMatch, held: number | undefined): boolean {
   if (ifMatch === undefined) return true;
-  return held !== undefined && (ifMatch === "any" || ifMatch.includes(held.revision));
+  return held !== undefined && (ifMatch === "any" || ifMatch.includes(held));
 }

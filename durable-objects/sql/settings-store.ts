@@ -1,6 +1,9 @@
-/** What users set, on disk. Every write takes the next revision of the site; a resource's ETag is its last one. */
-import type { StoredThreshold } from "../../src/api/objects.ts";
-import type { ThresholdOutput } from "../../src/schemas/threshold.ts";
+/**
+ * What users set, on disk. Every write takes the next revision of the site; a resource's ETag is its last one. A kind of
+ * items has a table of its name; all but the first are made when first needed and not by a migration, since code that
+ * does not know them does as well without.
+ */
+import { ITEMS_MAX, type ItemKind, type ItemOutputs, type StoredItem } from "../../src/api/objects.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
 
 const MIGRATIONS: Migration[] = [
@@ -27,48 +30,76 @@ export class SettingsStore {
     return this.meta.get<number>("revision") ?? 0;
   }
 
-  threshold(id: string): StoredThreshold | undefined {
-    return this.#read("SELECT revision, body FROM thresholds WHERE id = ?", id)[0];
+  item<K extends ItemKind>(kind: K, id: string): StoredItem<K> | undefined {
+    return this.#read(kind, "WHERE id = ?", id)[0];
   }
 
   /** By id, those after `after`. */
-  thresholds(after: string, limit: number): StoredThreshold[] {
-    return this.#read("SELECT revision, body FROM thresholds WHERE id > ? ORDER BY id LIMIT ?", after, limit);
+  items<K extends ItemKind>(kind: K, after = "", limit = ITEMS_MAX[kind]): StoredItem<K>[] {
+    return this.#read(kind, "WHERE id > ? ORDER BY id LIMIT ?", after, limit);
   }
 
-  count(): number {
-    return this.#storage.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM thresholds").one().n;
+  count(kind: ItemKind): number {
+    if (!this.#has(kind)) return 0;
+    return this.#storage.sql.exec<{ n: number }>(`SELECT COUNT(*) AS n FROM ${kind}`).one().n;
   }
 
-  /** Answers the new revision. */
-  put(body: ThresholdOutput): number {
-    return this.#write((revision) =>
-      this.#storage.sql.exec(
-        "INSERT OR REPLACE INTO thresholds (id, revision, body) VALUES (?, ?, ?)",
-        body.id,
-        revision,
-        JSON.stringify(body),
-      ),
+  put<K extends ItemKind>(kind: K, body: ItemOutputs[K]): StoredItem<K> {
+    return this.write((revision) => {
+      this.putAt(revision, kind, body);
+      return { revision, body };
+    });
+  }
+
+  delete(kind: ItemKind, id: string): void {
+    this.write(() => this.deleteAt(kind, id));
+  }
+
+  /** Changes in one transaction, under the site's next revision. */
+  write<T>(change: (revision: number) => T): T {
+    const revision = this.revision + 1;
+    return this.#storage.transactionSync(() => {
+      const result = change(revision);
+      this.meta.set("revision", revision);
+      return result;
+    });
+  }
+
+  /** Inside `write`. */
+  putAt<K extends ItemKind>(revision: number, kind: K, body: ItemOutputs[K]): void {
+    const { sql } = this.#storage;
+    if (!this.#has(kind)) {
+      sql.exec(
+        `CREATE TABLE ${kind} (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID`,
+      );
+    }
+    sql.exec(
+      `INSERT OR REPLACE INTO ${kind} (id, revision, body) VALUES (?, ?, ?)`,
+      body.id,
+      revision,
+      JSON.stringify(body),
     );
   }
 
-  delete(id: string): number {
-    return this.#write(() => this.#storage.sql.exec("DELETE FROM thresholds WHERE id = ?", id));
+  /** Inside `write`; of what is there. */
+  deleteAt(kind: ItemKind, id: string): void {
+    this.#storage.sql.exec(`DELETE FROM ${kind} WHERE id = ?`, id);
   }
 
-  #write(change: (revision: number) => void): number {
-    const revision = this.revision + 1;
-    this.#storage.transactionSync(() => {
-      change(revision);
-      this.meta.set("revision", revision);
-    });
-    return revision;
-  }
-
-  #read(query: string, ...bindings: (string | number)[]): StoredThreshold[] {
+  #read<K extends ItemKind>(kind: K, where: string, ...bindings: (string | number)[]): StoredItem<K>[] {
+    if (!this.#has(kind)) return [];
     return this.#storage.sql
-      .exec<{ revision: number; body: string }>(query, ...bindings)
+      .exec<{ revision: number; body: string }>(`SELECT revision, body FROM ${kind} ${where}`, ...bindings)
       .toArray()
-      .map(({ revision, body }) => ({ revision, body: JSON.parse(body) as ThresholdOutput }));
+      .map(({ revision, body }) => ({ revision, body: JSON.parse(body) as ItemOutputs[K] }));
+  }
+
+  /** Whether its table was made. The kind goes into statements: it must be one of ours. */
+  #has(kind: ItemKind): boolean {
+    if (!Object.hasOwn(ITEMS_MAX, kind)) throw new Error("a kind of item that is not known");
+    return (
+      this.#storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", kind).toArray()
+        .length > 0
+    );
   }
 }

@@ -1,11 +1,12 @@
 /** What the API needs of the four objects: the narrowest slice of each, and the shapes that cross the calls. */
 import type { KeyedHash } from "../base/hash.ts";
+import { THRESHOLDS_MAX } from "../config.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
 import type { ShardSummary } from "../reading/summary.ts";
 import type { FingerprintAnswer } from "../schemas/reading.ts";
-import type { ThresholdInput, ThresholdOutput } from "../schemas/threshold.ts";
+import type { ThresholdInput } from "../schemas/threshold.ts";
 import type { Threshold } from "../thresholds/rule.ts";
 import type { Silence } from "../thresholds/silences.ts";
 import type { IngestResult } from "../wire/ingest.ts";
@@ -31,14 +32,30 @@ export interface ShardSettings {
   detection: DetectionSettings;
 }
 
-export interface StoredThreshold {
+/** What users write by id, kind by kind: the form that is stored, without what the server makes. */
+export interface ItemInputs {
+  thresholds: ThresholdInput;
+}
+export type ItemKind = keyof ItemInputs;
+/** How many of each a site has at most; also the list of kinds. */
+export const ITEMS_MAX: Record<ItemKind, number> = { thresholds: THRESHOLDS_MAX };
+
+/** What the server adds. */
+export interface ItemStamp {
+  id: string;
+  created_at: string;
+  updated_at: string;
+}
+export type ItemOutputs = { [K in ItemKind]: ItemInputs[K] & ItemStamp };
+
+export interface StoredItem<K extends ItemKind> {
   /** Revision of the site's settings at its last write: its ETag. */
   revision: number;
-  body: ThresholdOutput;
+  body: ItemOutputs[K];
 }
 
-export type PutResult =
-  | { outcome: "created" | "replaced"; stored: StoredThreshold }
+export type PutResult<K extends ItemKind> =
+  | { outcome: "created" | "replaced"; stored: StoredItem<K> }
   | { outcome: "exists" | "changed" | "full" };
 export type DeleteResult = "deleted" | "absent" | "changed";
 
@@ -75,15 +92,17 @@ export interface FeedObject {
 }
 
 export interface SettingsObject {
-  threshold(id: string): Promise<StoredThreshold | undefined>;
-  thresholds(after: string, limit: number): Promise<StoredThreshold[]>;
-  putThreshold(
+  item<K extends ItemKind>(kind: K, id: string): Promise<StoredItem<K> | undefined>;
+  /** By id, those after `after`. */
+  items<K extends ItemKind>(kind: K, after: string, limit: number): Promise<StoredItem<K>[]>;
+  putItem<K extends ItemKind>(
+    kind: K,
     id: string,
-    input: ThresholdInput,
+    input: ItemInputs[K],
     mode: "create" | "replace",
     ifMatch: IfMatch,
-  ): Promise<PutResult>;
-  deleteThreshold(id: string, ifMatch: IfMatch): Promise<DeleteResult>;
+  ): Promise<PutResult<K>>;
+  deleteItem(kind: ItemKind, id: string, ifMatch: IfMatch): Promise<DeleteResult>;
 }
 
 /** The objects of one site. */

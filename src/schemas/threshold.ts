@@ -4,9 +4,9 @@ import { parseDuration } from "../base/time.ts";
 import { CLEAR_AFTER_DEFAULT_MS, COOLDOWN_DEFAULT_MS } from "../config.ts";
 import { OPERATORS, THRESHOLD_SIGNALS, type Threshold } from "../thresholds/rule.ts";
 import { components, duration, ja4, ja4Glob, time, windowName } from "./common.ts";
+import { itemId, itemTimes, serverMade, type WithoutServerMade } from "./item.ts";
 
 const COMPARISONS_MAX = 8;
-export const THRESHOLD_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 const comparison = z
   .strictObject({
@@ -24,7 +24,7 @@ const when = z
 
 export const thresholdInput = z
   .strictObject({
-    id: z.optional(z.string().check(z.regex(THRESHOLD_ID))),
+    id: z.optional(itemId),
     enabled: z._default(z.boolean(), true),
     ja4: z.optional(z.union([ja4Glob, z.array(ja4Glob).check(z.minLength(1), z.maxLength(100))])),
     severity: z._default(z.enum(["info", "warning", "critical"]), "warning"),
@@ -37,6 +37,8 @@ export const thresholdInput = z
     notify: z.optional(z.array(z.string().check(z.maxLength(63))).check(z.maxLength(20))),
     expires_at: z.optional(z.iso.datetime({ offset: true })),
     note: z.optional(z.string().check(z.maxLength(1_000))),
+    active: serverMade,
+    ...itemTimes,
   })
   .check((context) => {
     const message = clearFault(context.value);
@@ -49,7 +51,7 @@ export const thresholdInput = z
     });
   })
   .register(components, { id: "ThresholdInput", description: "What a user writes." });
-export type ThresholdInput = z.infer<typeof thresholdInput>;
+export type ThresholdInput = WithoutServerMade<z.infer<typeof thresholdInput>>;
 
 /** Why a clear value cannot be; `undefined` when it can. */
 function clearFault({

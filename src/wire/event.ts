@@ -14,22 +14,30 @@ export interface FeedEvent {
   data: { kind: string; severity: "info" | "warning" | "critical"; score?: number; ja4?: string };
 }
 
+/** Every built-in kind of the contract, whether this version runs it or not. */
+export const ANOMALY_KINDS = [
+  "surge",
+  "slow_surge",
+  "newcomer",
+  "divergence",
+  "impostor",
+  "rare_here_hot",
+  "rank_shift",
+  "ua_rotation",
+  "path_scan",
+  "error_burst",
+  "cache_bust",
+  "ip_spread",
+  "bot_shift",
+  "family_swarm",
+] as const;
+
 /**
  * Every kind that an event can name, in the contract's words. A filter may ask for one that this version never raises: the
  * client may be newer.
  */
-export const EVENT_KINDS = [
-  ...[
-    "surge",
-    "slow_surge",
-    "newcomer",
-    "divergence",
-    "impostor",
-    "rare_here_hot",
-    "rank_shift",
-    "ua_rotation",
-  ],
-  ...["path_scan", "error_burst", "cache_bust", "ip_spread", "bot_shift", "family_swarm"],
+export const EVENT_KINDS: string[] = [
+  ...ANOMALY_KINDS,
   ...["flash_crowd", "outage", "blind", "double_source", "storm"],
   "threshold",
 ];
