@@ -3,7 +3,12 @@
  * memory, then sockets; the platform holds the sends until the rows are durable.
  */
 import { DurableObject } from "cloudflare:workers";
-import { SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "../src/api/objects.ts";
+import {
+  type FeedSettings,
+  SUBSCRIPTION_HEADER,
+  type Subprotocol,
+  type Subscription,
+} from "../src/api/objects.ts";
 import { ulid } from "../src/base/random.ts";
 import { utf8Length } from "../src/base/text.ts";
 import { rfc3339 } from "../src/base/time.ts";
@@ -13,6 +18,7 @@ import {
   FEED_HEARTBEAT_S,
   HOUR_MS,
 } from "../src/config.ts";
+import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";
 import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
@@ -40,12 +46,14 @@ const CLOSE_TRY_AGAIN = 1013;
 export class AnomalyFeed extends DurableObject<Env> {
   readonly #site: string;
   readonly #store: FeedStore;
+  #settings: FeedSettings;
   #prunedMs = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#site = siteOfName(ctx.id.name);
     this.#store = new FeedStore(ctx.storage);
+    this.#settings = { revision: 0, storm: DEFAULT_DETECTION.storm, ...this.#store.settings() };
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -61,6 +69,15 @@ export class AnomalyFeed extends DurableObject<Env> {
       this.#store.prune(nowMs);
     }
     return high;
+  }
+
+  /** Puts settings into force; answers the revision in force (an older push is ignored). */
+  applySettings(settings: FeedSettings): number {
+    if (settings.revision >= this.#settings.revision) {
+      this.#store.setSettings(settings);
+      this.#settings = settings;
+    }
+    return this.#settings.revision;
   }
 
   addTicket(digest: string, expiresMs: number): void {

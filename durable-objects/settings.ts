@@ -1,24 +1,28 @@
 /**
- * Settings: one per site (thresholds, the shard map) and one for the account (the key of the identity hashes). Every
- * change is pushed to all shards before it is answered, and pushed again by alarm to those that did not acknowledge.
+ * Settings: one per site (thresholds, silences, detection, the shard map) and one for the account (the key of the identity
+ * hashes). Every change is pushed to all shards and to the feed before it is answered, and pushed again by alarm when one
+ * of them did not acknowledge.
  */
 import { DurableObject } from "cloudflare:workers";
-import {
-  type DeleteResult,
-  type IfMatch,
-  ITEMS_MAX,
-  type ItemInputs,
-  type ItemKind,
-  type PutResult,
-  type ShardMap,
-  type ShardSettings,
-  type StoredItem,
+import type {
+  DeleteResult,
+  IfMatch,
+  ItemInputs,
+  ItemKind,
+  PutResult,
+  SettingsInput,
+  ShardMap,
+  ShardSettings,
+  StoredDetection,
+  StoredItem,
+  StoredSettings,
 } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { rfc3339 } from "../src/base/time.ts";
-import { SECOND_MS, SETTINGS_PUSH_TIMEOUT_MS } from "../src/config.ts";
-import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
+import { ITEMS_MAX, SECOND_MS, SETTINGS_PUSH_TIMEOUT_MS } from "../src/config.ts";
 import { type Options, parseOptions } from "../src/options.ts";
+import { compileDetection, type DetectionInput } from "../src/schemas/detection.ts";
+import { compileSilence } from "../src/schemas/silence.ts";
 import { compileThreshold } from "../src/schemas/threshold.ts";
 import type { Env } from "./env.ts";
 import { SettingsStore } from "./sql/settings-store.ts";
@@ -102,47 +106,87 @@ export class Settings extends DurableObject<Env> {
     return "deleted";
   }
 
+  detection(): StoredDetection {
+    return this.#store.detection();
+  }
+
+  /** Replaces the detection settings and puts them into force. Unwritten ones are the defaults, and can be matched. */
+  async putDetection(
+    input: DetectionInput,
+    ifMatch: IfMatch,
+  ): Promise<{ isNew: boolean; stored: StoredDetection } | undefined> {
+    const { revision } = this.#store.detection();
+    if (!matches(ifMatch, revision)) return undefined;
+    const stored = this.#store.putDetection(input);
+    await this.#push();
+    return { isNew: revision === 0, stored };
+  }
+
+  all(): StoredSettings {
+    return this.#store.all();
+  }
+
+  /** Replaces everything that users set, in one transaction and with one push. */
+  async putAll(input: SettingsInput, ifMatch: IfMatch): Promise<StoredSettings | undefined> {
+    if (!matches(ifMatch, this.#store.revision)) return undefined;
+    const isChanged = this.#store.replaceAll(input, rfc3339(Date.now()));
+    // Taken now: others may write during the push.
+    const stored = this.#store.all();
+    if (isChanged) await this.#push();
+    return stored;
+  }
+
   override async alarm(): Promise<void> {
     await this.#push();
   }
 
-  /** What the shards run. */
+  /** What the shards run. Silences that have ended are left out; those that end later end by the shards' clocks. */
   #shardSettings(): ShardSettings {
+    const nowMs = Date.now();
+    const { revision, thresholds, silences, detection } = this.#store.all();
     return {
-      revision: this.#store.revision,
+      revision,
       shards: this.map().shards,
-      thresholds: this.#store.items("thresholds").map(({ body }) => compileThreshold(body)),
-      silences: [],
-      detection: DEFAULT_DETECTION,
+      thresholds: thresholds.map(compileThreshold),
+      silences: silences
+        .map(compileSilence)
+        .filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs),
+      detection: compileDetection(detection),
     };
   }
 
   /**
-   * Sends the settings to every shard and waits for their word; an alarm repeats it for those that stayed silent. The alarm
-   * is set with the change itself, before anything is sent: an object that dies in between pushes when it wakes up.
+   * Sends the settings to every shard and to the feed, and waits for their word; an alarm repeats it for those that stayed
+   * silent. The alarm is set with the change itself, before anything is sent: an object that dies in between pushes when
+   * it wakes up.
    */
   async #push(): Promise<void> {
     const { epoch, shards } = this.map();
     await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
-    const revision = this.#store.revision;
     const settings = this.#shardSettings();
+    const { revision } = settings;
     const stubs = new Stubs(this.env, this.#options);
-    const pushes = Array.from({ length: shards }, (_, shard) =>
-      withTimeout(
-        stubs.shard({ site: this.#site, epoch, shard }).applySettings(settings),
-        SETTINGS_PUSH_TIMEOUT_MS,
-        "shard",
+    const told = [
+      this.#tell("feed", stubs.feed(this.#site).applySettings({ revision, storm: settings.detection.storm })),
+      ...Array.from({ length: shards }, (_, shard) =>
+        this.#tell(shard, stubs.shard({ site: this.#site, epoch, shard }).applySettings(settings)),
       ),
-    );
-    const results = await Promise.allSettled(pushes);
-    let silent = 0;
-    results.forEach((result, shard) => {
-      if (result.status === "fulfilled") return;
-      silent++;
-      logWarning({ event: "settings_not_pushed", site: this.#site, shard, error: errorClass(result.reason) });
-    });
+    ];
+    const isKnown = (await Promise.all(told)).every(Boolean);
     // Another change meanwhile has set its own.
-    if (silent === 0 && revision === this.#store.revision) await this.ctx.storage.deleteAlarm();
+    if (isKnown && revision === this.#store.revision) await this.ctx.storage.deleteAlarm();
+  }
+
+  /** Whether a shard, by its number, or the feed has taken its settings. */
+  async #tell(to: number | "feed", taken: Promise<number>): Promise<boolean> {
+    try {
+      await withTimeout(taken, SETTINGS_PUSH_TIMEOUT_MS, "settings");
+      return true;
+    } catch (error) {
+      const receiver = to === "feed" ? { object: to } : { shard: to };
+      logWarning({ event: "settings_not_pushed", site: this.#site, ...receiver, error: errorClass(error) });
+      return false;
+    }
   }
 }
 

@@ -209,7 +209,10 @@ export const FEED_CLIENT_ERRORS_MAX = 3;
 export const TICKET_LIVE_MS = 30 * SECOND_MS;
 
 // --- Settings ----------------------------------------------------------------------------------------------------
-export const THRESHOLDS_MAX = 200;
+/** Thresholds a site (contract §5), and as many silences. */
+export const ITEMS_MAX = { thresholds: 200, silences: 200 };
+/** The settings document: each item may have some 16 kB. */
+export const SETTINGS_BODY_MAX_BYTES = 8 * 1024 * 1024;
 export const COOLDOWN_DEFAULT_MS = 10 * MINUTE_MS;
 export const CLEAR_AFTER_DEFAULT_MS = MINUTE_MS;
 

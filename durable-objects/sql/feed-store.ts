@@ -1,12 +1,13 @@
 /**
- * The feed's disk: events under their sequence, the shards' high-water marks, tickets (digests only). The newest event is
+ * The feed's disk: events under their sequence, the shards' high-water marks, tickets (digests only), settings in force. The newest event is
  * never deleted: an emptied table would start its numbers again at 1.
  */
+import type { FeedSettings } from "../../src/api/objects.ts";
 import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/config.ts";
 import { cursorText } from "../../src/feed/cursor.ts";
 import { type EventTraits, traitsOf } from "../../src/feed/filter.ts";
 import type { FeedEvent } from "../../src/wire/event.ts";
-import { type Migration, migrate, type Sql } from "./migrate.ts";
+import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
 
 const MIGRATIONS: Migration[] = [
   {
@@ -119,6 +120,17 @@ export class FeedStore {
       .exec<{ expires_ms: number }>("DELETE FROM tickets WHERE digest = ? RETURNING expires_ms", digest)
       .toArray()[0];
     return used !== undefined && used.expires_ms > nowMs;
+  }
+
+  /** The settings that were pushed last. Their table is made with the first of them. */
+  settings(): FeedSettings | undefined {
+    const { sql } = this.#storage;
+    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'meta'").toArray().length === 0) return undefined;
+    return new Meta(this.#storage).get("settings");
+  }
+
+  setSettings(settings: FeedSettings): void {
+    Meta.onDemand(this.#storage).set("settings", settings);
   }
 
   #edge(which: "MIN" | "MAX"): number | undefined {

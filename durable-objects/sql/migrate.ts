@@ -42,14 +42,18 @@ export function migrate(storage: Sql, migrations: readonly Migration[]): void {
 
 /** Small values by name, as JSON. */
 export class Meta {
-  static readonly migration: Migration = {
-    name: "meta",
-    sql: ["CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"],
-  };
+  static readonly #table = "meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+  static readonly migration: Migration = { name: "meta", sql: [`CREATE TABLE ${Meta.#table}`] };
   readonly #sql: Sql["sql"];
 
   constructor(storage: Sql) {
     this.#sql = storage.sql;
+  }
+
+  /** For a database whose migrations do not make the table. */
+  static onDemand(storage: Sql): Meta {
+    storage.sql.exec(`CREATE TABLE IF NOT EXISTS ${Meta.#table}`);
+    return new Meta(storage);
   }
 
   get<T>(key: string): T | undefined {

@@ -83,19 +83,17 @@ export async function readIngestBody(request: Request): Promise<Uint8Array> {
   return encoding === "gzip" ? gunzip(wire) : wire;
 }
 
-/** A JSON body of the settings kind. Throws 413, 415, 400. */
-export async function readJson(request: Request): Promise<unknown> {
+/** A JSON body of the settings kind, of at most `maxBytes`. Throws 413, 415, 400. */
+export async function readJson(request: Request, maxBytes = JSON_BODY_MAX_BYTES): Promise<unknown> {
   if (mediaType(request) !== "application/json") {
     throw new Problem(415, "content_type", "Content-Type must be application/json.");
   }
   if ((request.headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity") {
     throw new Problem(415, "encoding", "This body must not be compressed.");
   }
-  const excess = () => tooLarge(`The body is larger than ${JSON_BODY_MAX_BYTES / 1024} KiB.`);
+  const excess = () => tooLarge(`The body is larger than ${maxBytes / 1024} KiB.`);
   const bytes =
-    request.body === null
-      ? new Uint8Array()
-      : await readAll(request.body, JSON_BODY_MAX_BYTES, DRAIN_MAX_BYTES, excess);
+    request.body === null ? new Uint8Array() : await readAll(request.body, maxBytes, DRAIN_MAX_BYTES, excess);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)) as unknown;
   } catch {

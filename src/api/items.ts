@@ -1,25 +1,18 @@
 /**
  * Resources that users write by id (contract §2): list, create, read, replace, delete, ETag and `If-Match`, the same for
- * every kind. A further kind is one more description, and one more line in `ItemInputs` and `ITEMS_MAX`.
+ * every kind. A further kind is one more description, and one more line in `ItemInputs` and in config's `ITEMS_MAX`.
  */
 import * as z from "zod/mini";
 import { hex } from "../base/hash.ts";
-import { canonicalJson } from "../base/json.ts";
 import { type Fault, Problem } from "../base/problem.ts";
+import { ITEMS_MAX } from "../config.ts";
 import { pageLimit } from "../schemas/common.ts";
-import { itemId } from "../schemas/item.ts";
+import { isSameItem, itemId } from "../schemas/item.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
 import { nextLink } from "./cursor.ts";
 import { changedSince, etag, ifMatchParameter, parseIfMatch } from "./if-match.ts";
-import {
-  type IfMatch,
-  ITEMS_MAX,
-  type ItemInputs,
-  type ItemKind,
-  type ItemOutputs,
-  type PutResult,
-} from "./objects.ts";
+import type { IfMatch, ItemInputs, ItemKind, ItemOutput, PutResult } from "./objects.ts";
 import { validate, validateQuery } from "./validate.ts";
 
 /** What tells one kind from another. */
@@ -39,7 +32,7 @@ export interface Resource<K extends ItemKind, Written extends { id?: string | un
   /** What is wrong with it at this time, pointers from its own root. What is stored already may be written again. */
   faultsAt?(input: ItemInputs[K], nowMs: number): Fault[];
   /** Items as users see them; absent = as they are stored. */
-  show?(call: Call, items: ItemOutputs[K][]): Promise<object[]>;
+  show?(call: Call, items: ItemOutput<K>[]): Promise<object[]>;
 }
 
 const listQuery = z.object({
@@ -121,7 +114,7 @@ type AnyResource<K extends ItemKind> = Omit<Resource<K, never>, "input" | "norma
 async function shown<K extends ItemKind>(
   resource: AnyResource<K>,
   call: Call,
-  items: ItemOutputs[K][],
+  items: ItemOutput<K>[],
 ): Promise<object[]> {
   return resource.show === undefined ? items : resource.show(call, items);
 }
@@ -215,14 +208,6 @@ function absent({ noun }: { noun: string }): Problem {
 /** 64 random bits. */
 export function newItemId(prefix: string): string {
   return `${prefix}-${hex(crypto.getRandomValues(new Uint8Array(8)))}`;
-}
-
-/** Whether a stored item says what was written, its times aside. */
-export function isSameItem(
-  { created_at: _, updated_at: __, ...held }: ItemOutputs[ItemKind],
-  written: object,
-): boolean {
-  return canonicalJson(held) === canonicalJson(written);
 }
 
 /** Throws 422 when there are any. */

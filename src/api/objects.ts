@@ -1,15 +1,22 @@
 /** What the API needs of the four objects: the narrowest slice of each, and the shapes that cross the calls. */
 import type { KeyedHash } from "../base/hash.ts";
-import { THRESHOLDS_MAX } from "../config.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
 import type { ShardSummary } from "../reading/summary.ts";
+import type { DetectionInput } from "../schemas/detection.ts";
 import type { FingerprintAnswer } from "../schemas/reading.ts";
+import type { SilenceInput } from "../schemas/silence.ts";
 import type { ThresholdInput } from "../schemas/threshold.ts";
 import type { Threshold } from "../thresholds/rule.ts";
 import type { Silence } from "../thresholds/silences.ts";
 import type { IngestResult } from "../wire/ingest.ts";
+
+/** What the feed runs of a site's settings. */
+export interface FeedSettings {
+  revision: number;
+  storm: DetectionSettings["storm"];
+}
 
 export interface ShardMap {
   epoch: number;
@@ -35,10 +42,9 @@ export interface ShardSettings {
 /** What users write by id, kind by kind: the form that is stored, without what the server makes. */
 export interface ItemInputs {
   thresholds: ThresholdInput;
+  silences: SilenceInput;
 }
 export type ItemKind = keyof ItemInputs;
-/** How many of each a site has at most; also the list of kinds. */
-export const ITEMS_MAX: Record<ItemKind, number> = { thresholds: THRESHOLDS_MAX };
 
 /** What the server adds. */
 export interface ItemStamp {
@@ -46,17 +52,39 @@ export interface ItemStamp {
   created_at: string;
   updated_at: string;
 }
-export type ItemOutputs = { [K in ItemKind]: ItemInputs[K] & ItemStamp };
+export type ItemOutput<K extends ItemKind> = ItemInputs[K] & ItemStamp;
 
 export interface StoredItem<K extends ItemKind> {
   /** Revision of the site's settings at its last write: its ETag. */
   revision: number;
-  body: ItemOutputs[K];
+  body: ItemOutput<K>;
 }
 
 export type PutResult<K extends ItemKind> =
   | { outcome: "created" | "replaced"; stored: StoredItem<K> }
   | { outcome: "exists" | "changed" | "full" };
+
+/** A site's detection settings as written; revision 0 = never. */
+export interface StoredDetection {
+  revision: number;
+  body: DetectionInput;
+}
+
+/** All settings of a site; `revision` is that of the newest write of any. */
+export interface StoredSettings {
+  revision: number;
+  thresholds: ItemOutput<"thresholds">[];
+  silences: ItemOutput<"silences">[];
+  detection: DetectionInput;
+}
+
+/** What a written document says; every item has its id. */
+export interface SettingsInput {
+  thresholds: (ItemInputs["thresholds"] & { id: string })[];
+  silences: (ItemInputs["silences"] & { id: string })[];
+  detection: DetectionInput;
+}
+
 export type DeleteResult = "deleted" | "absent" | "changed";
 
 /** Revisions of an `If-Match`; `any` = `*`. */
@@ -103,6 +131,15 @@ export interface SettingsObject {
     ifMatch: IfMatch,
   ): Promise<PutResult<K>>;
   deleteItem(kind: ItemKind, id: string, ifMatch: IfMatch): Promise<DeleteResult>;
+  detection(): Promise<StoredDetection>;
+  /** `undefined` = `ifMatch` does not hold. */
+  putDetection(
+    input: DetectionInput,
+    ifMatch: IfMatch,
+  ): Promise<{ isNew: boolean; stored: StoredDetection } | undefined>;
+  all(): Promise<StoredSettings>;
+  /** Replaces everything in one transaction; `undefined` = `ifMatch` does not hold. */
+  putAll(input: SettingsInput, ifMatch: IfMatch): Promise<StoredSettings | undefined>;
 }
 
 /** The objects of one site. */

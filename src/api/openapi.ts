@@ -106,6 +106,9 @@ const TAGS: Record<string, string> = {
   fingerprints: "Reading fingerprints.",
   summary: "The site in numbers.",
   thresholds: "Users' own rules.",
+  silences: "What is kept, but not delivered.",
+  detection: "How the built-in kinds are set.",
+  settings: "All settings of a site as one document.",
   feed: "The feed of anomalous fingerprints.",
 };
 

@@ -1,8 +1,11 @@
 /** Every route of the API; the router and the OpenAPI document are made from this list. */
 import type { Route } from "./call.ts";
+import { detectionRoutes } from "./detection.ts";
 import { feedRoutes } from "./feed.ts";
 import { fingerprintRoutes } from "./fingerprints.ts";
 import { observationRoutes } from "./observations.ts";
+import { settingsRoutes } from "./settings.ts";
+import { silenceRoutes } from "./silences.ts";
 import { systemRoutes } from "./system.ts";
 import { thresholdRoutes } from "./thresholds.ts";
 
@@ -11,5 +14,8 @@ export const routes: Route[] = [
   ...observationRoutes,
   ...fingerprintRoutes,
   ...thresholdRoutes,
+  ...silenceRoutes,
+  ...detectionRoutes,
+  ...settingsRoutes,
   ...feedRoutes,
 ];

@@ -1,5 +1,6 @@
 /** What all resources that users write by id have in common (contract §2). */
 import * as z from "zod/mini";
+import { canonicalJson } from "../base/json.ts";
 
 const ITEM_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export const itemId = z.string().check(z.regex(ITEM_ID, "an id has 1 to 63 of a–z, 0–9 and -"));
@@ -19,4 +20,12 @@ export function withoutServerMade<Input extends object>(
 ): WithoutServerMade<Input> {
   const { created_at: _, updated_at: __, active: ___, ...own } = input;
   return own;
+}
+
+/** Whether a stored item says what was written, its times aside. */
+export function isSameItem(
+  { created_at: _, updated_at: __, ...held }: { id: string; created_at: string; updated_at: string },
+  written: { id: string },
+): boolean {
+  return canonicalJson(held) === canonicalJson(written);
 }

@@ -1,0 +1,87 @@
+/** All of a site's settings as one document (contract §2): read, kept in version control, and put back as a whole. */
+import type { Fault } from "../base/problem.ts";
+import { SETTINGS_BODY_MAX_BYTES } from "../config.ts";
+import { filledDetection } from "../schemas/detection.ts";
+import { isSameItem } from "../schemas/item.ts";
+import { settingsInput, settingsOutput } from "../schemas/settings-document.ts";
+import { readJson } from "./body.ts";
+import { type Call, json, type Route } from "./call.ts";
+import { changedSince, etag, ifMatchParameter, parseIfMatch } from "./if-match.ts";
+import { newItemId, type Resource, throwFaults } from "./items.ts";
+import type { ItemInputs, ItemKind, ItemOutput, StoredSettings } from "./objects.ts";
+import { silenceResource } from "./silences.ts";
+import { thresholdResource } from "./thresholds.ts";
+import { validate } from "./validate.ts";
+
+const PATH = "/v1/sites/:site/settings";
+
+export const settingsRoutes: Route[] = [
+  {
+    method: "GET",
+    path: PATH,
+    scope: "read",
+    operationId: "getSettings",
+    summary: "All settings of the site as one document.",
+    answers: { 200: { description: "Everything that users set.", schema: settingsOutput } },
+    problems: [503],
+    handle: async ({ at }) => answer(await at.settings().all()),
+  },
+  {
+    method: "PUT",
+    path: PATH,
+    scope: "write",
+    operationId: "putSettings",
+    summary: "Replace all settings at once, or none when one is at fault.",
+    parameters: [ifMatchParameter],
+    body: { "application/json": settingsInput },
+    answers: { 200: { description: "In force. What is as before keeps its times.", schema: settingsOutput } },
+    problems: [400, 412, 413, 415, 422, 503],
+    handle: put,
+  },
+];
+
+function answer({ revision, thresholds, silences, detection }: StoredSettings): Response {
+  const body = { thresholds, silences, detection: filledDetection(detection), webhooks: [] };
+  return json(body, 200, etag(revision));
+}
+
+async function put({ request, at }: Call): Promise<Response> {
+  const ifMatch = parseIfMatch(request);
+  const written = validate(settingsInput, await readJson(request, SETTINGS_BODY_MAX_BYTES));
+  const input = {
+    thresholds: normalItems(thresholdResource, written.thresholds),
+    silences: normalItems(silenceResource, written.silences),
+    detection: written.detection,
+  };
+  const faults = faultsOf(silenceResource, input.silences, []);
+  if (faults.length > 0) {
+    const { silences } = await at.settings().all();
+    throwFaults(faultsOf(silenceResource, input.silences, silences));
+  }
+  const stored = await at.settings().putAll(input, ifMatch);
+  if (stored === undefined) throw changedSince("site's settings");
+  return answer(stored);
+}
+
+function normalItems<K extends ItemKind, W extends { id?: string | undefined }>(
+  { normal, idPrefix }: Resource<K, W>,
+  items: W[],
+): (ItemInputs[K] & { id: string })[] {
+  return items.map((item) => ({ ...normal(item), id: item.id ?? newItemId(idPrefix) }));
+}
+
+/** What is wrong with items now, with pointers into the document; what is `held` already may stay. */
+function faultsOf<K extends ItemKind>(
+  { kind, faultsAt }: Pick<Resource<K, never>, "kind" | "faultsAt">,
+  items: readonly (ItemInputs[K] & { id: string })[],
+  held: readonly ItemOutput<K>[],
+): Fault[] {
+  const nowMs = Date.now();
+  return items.flatMap((item, i) => {
+    if (held.some((one) => one.id === item.id && isSameItem(one, item))) return [];
+    return (faultsAt?.(item, nowMs) ?? []).map(({ pointer, detail }) => ({
+      pointer: `/${kind}/${i}${pointer}`,
+      detail,
+    }));
+  });
+}
