@@ -14,6 +14,8 @@ import type { ListedRow, ListQuery } from "../src/reading/list.ts";
 import type { ShardSummary } from "../src/reading/summary.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
 import type { ShardReport } from "../src/signals/census-wire.ts";
+import type { DryRun, SiteHistory } from "../src/thresholds/dry-run.ts";
+import type { Threshold } from "../src/thresholds/rule.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
@@ -23,6 +25,7 @@ import type { Env } from "./env.ts";
 import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
 import { Reader } from "./reader.ts";
+import { SiteWatch } from "./site-watch.ts";
 import { ShardStore } from "./sql/shard-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
 import { pause, withTimeout } from "./timeout.ts";
@@ -39,6 +42,7 @@ export class FingerprintShard extends DurableObject<Env> {
   readonly #outbox: Outbox;
   readonly #claims: Claims;
   readonly #reader: Reader;
+  readonly #siteWatch: SiteWatch;
   #settings: ShardSettings;
   #lastIngestMs = 0;
   #nextTickMs: number | undefined;
@@ -89,6 +93,14 @@ export class FingerprintShard extends DurableObject<Env> {
       watch: this.#watch,
       firstDataMs: () => this.#firstDataMs(),
     });
+    this.#siteWatch = new SiteWatch({
+      place: this.#place,
+      stubs,
+      watch: this.#watch,
+      nowMs: () => this.#window.nowMs,
+      summary: () => this.summary(),
+      noteSuppressed: (count) => this.#log.noteSuppressed(count),
+    });
     ctx.blockConcurrencyWhile(async () => {
       this.#nextTickMs = (await ctx.storage.getAlarm()) ?? undefined;
     });
@@ -131,6 +143,16 @@ export class FingerprintShard extends DurableObject<Env> {
     return this.#reader.summary();
   }
 
+  dryRun(threshold: Threshold): DryRun {
+    this.#advance();
+    return this.#reader.dryRun(threshold);
+  }
+
+  siteHistory(): SiteHistory {
+    this.#advance();
+    return this.#reader.siteHistory();
+  }
+
   /** The Census asks this of a shard that it has not heard of. */
   rankTables(): ShardReport {
     this.#advance();
@@ -142,7 +164,8 @@ export class FingerprintShard extends DurableObject<Env> {
     if (settings.revision < this.#settings.revision) return this.#settings.revision;
     this.#keepSettings(settings);
     // What is in the window already is judged now, not at the next tick, which may be a minute away.
-    if (!this.#window.isEmpty || this.#watch.isBusy) await this.#setTick(Date.now());
+    const isDue = !this.#window.isEmpty || this.#watch.isBusy || this.#siteWatch.isOn(settings);
+    if (isDue) await this.#setTick(Date.now());
     return settings.revision;
   }
 
@@ -169,10 +192,16 @@ export class FingerprintShard extends DurableObject<Env> {
     this.#nextTickMs = undefined;
     // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
     await this.#schedule();
-    this.#log.noteSuppressed(this.#watch.tick(this.#settings.thresholds, this.#firstDataMs()));
+    const ranksOf = (ja4: string) => this.#ranks.of(ja4);
+    this.#log.noteSuppressed(this.#watch.tick(this.#settings, this.#firstDataMs(), ranksOf));
     this.#keep(() => this.#log.checkpoint(nowMs));
     if (minuteOf(nowMs) !== this.#trimmedMinute) this.#keep(() => this.#trim(nowMs));
-    const results = await Promise.allSettled([this.#exchangeRanks(), this.#outbox.deliver()]);
+    const results = await Promise.allSettled([
+      this.#exchangeRanks(),
+      this.#outbox.deliver(),
+      // Shards that keep it waiting must not keep other events waiting.
+      this.#siteWatch.tick(this.#settings, () => this.#outbox.deliver()),
+    ]);
     for (const result of results) {
       if (result.status === "rejected") this.#warn("tick_incomplete", result.reason);
     }
@@ -233,7 +262,7 @@ export class FingerprintShard extends DurableObject<Env> {
       tickMs: this.#options.tickMs,
       jitter: (this.#place.shard % 8) / 8,
       lastIngestMs: this.#lastIngestMs,
-      busy: this.#watch.isBusy || this.#outbox.isWaiting,
+      busy: this.#watch.isBusy || this.#outbox.isWaiting || this.#siteWatch.isOn(this.#settings),
       empty: this.#window.isEmpty && this.#log.isEmpty,
     });
     if (at !== undefined && at < (this.#nextTickMs ?? Number.POSITIVE_INFINITY)) await this.#setTick(at);

@@ -8,6 +8,8 @@ import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
 import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
 import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
+import { type DryRun, dryRun, type SiteHistory, siteMinutes } from "../src/thresholds/dry-run.ts";
+import type { Threshold } from "../src/thresholds/rule.ts";
 import type { RanksLink } from "./ranks-link.ts";
 import type { ShardPlace } from "./stubs.ts";
 import type { Watch } from "./watch.ts";
@@ -83,6 +85,22 @@ export class Reader {
       sinceStart: { ...sinceStart, ...counters },
       sources,
     };
+  }
+
+  /** What a threshold would do on this shard. */
+  dryRun(threshold: Threshold): DryRun {
+    const { memory, ranks, watch } = this.#of;
+    return dryRun(
+      threshold,
+      memory.window,
+      watch.knowledge((ja4) => ranks.of(ja4)),
+    );
+  }
+
+  /** This shard's part of what a threshold of the whole site is tried on. */
+  siteHistory(): SiteHistory {
+    const { asOfMs, windows, sinceStart } = this.summary();
+    return { asOfMs, windows, sinceStart, minutes: siteMinutes(this.#of.memory.window) };
   }
 
   #offsetsNow(): OffsetFit {

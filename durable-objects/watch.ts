@@ -2,6 +2,7 @@
  * What a shard watches for: runs detectors and thresholds over its window once a tick, and writes episodes and events in
  * one transaction, so that after a restart nothing is raised twice and no event is missing.
  */
+import type { ShardSettings } from "../src/api/objects.ts";
 import { logWarning } from "../src/base/log.ts";
 import { type Random, ulid } from "../src/base/random.ts";
 import { rfc3339 } from "../src/base/time.ts";
@@ -13,10 +14,19 @@ import { evidenceOf } from "../src/detect/evidence.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
 import { DEFAULT_KIND_SETTINGS } from "../src/detect/settings.ts";
 import { siteOf } from "../src/detect/site-view.ts";
-import type { Episode } from "../src/detect/types.ts";
-import { evaluateThresholds, type ThresholdStates } from "../src/thresholds/evaluate.ts";
+import type { Episode, Evidence } from "../src/detect/types.ts";
+import type { LocalRanks } from "../src/signals/ranks.ts";
+import {
+  evaluateSiteThresholds,
+  evaluateThresholds,
+  type SiteNumbers,
+  type ThresholdStates,
+} from "../src/thresholds/evaluate.ts";
 import { thresholdData } from "../src/thresholds/event.ts";
-import type { Threshold, ThresholdState } from "../src/thresholds/rule.ts";
+import type { Knowledge } from "../src/thresholds/readings.ts";
+import { SITE_SUBJECT, type ThresholdChange, type ThresholdState } from "../src/thresholds/rule.ts";
+import { silenceTest } from "../src/thresholds/silences.ts";
+import { windowNumber } from "../src/window/snapshot.ts";
 import type { Window } from "../src/window/window.ts";
 import { feedEvent } from "../src/wire/event.ts";
 import type { ShardStore } from "./sql/shard-store.ts";
@@ -87,20 +97,38 @@ export class Watch {
     return active;
   }
 
+  /** What is known of fingerprints beside the window, for thresholds. */
+  knowledge(ranksOf: (ja4: string) => LocalRanks, episodes = this.#episodes): Knowledge {
+    const scored = () =>
+      [...episodes.values()].map(({ ja4, kind, last }) => ({ ja4, kind, score: last.score }));
+    return { ranksOf, scored };
+  }
+
   /** One tick. Answers how many raises a cooldown kept back. */
-  tick(thresholds: readonly Threshold[], firstDataMs: number): number {
+  tick(settings: ShardSettings, firstDataMs: number, ranksOf: (ja4: string) => LocalRanks): number {
     const nowMs = this.#window.nowMs;
     const newId = () => ulid(nowMs, this.#random);
+    const isSilenced = this.#silences(settings);
     const found = detect({
       site: siteOf(this.#window, firstDataMs),
-      settings: DEFAULT_KIND_SETTINGS,
+      // Settings stored by code that knew fewer kinds lack the others.
+      settings: { ...DEFAULT_KIND_SETTINGS, ...settings.detection.kinds },
       episodes: this.#episodes,
       cleared: this.#cleared,
       cooldownMs: COOLDOWN_DEFAULT_MS,
       newId,
+      isSilenced,
     });
     const states: ThresholdStates = new Map(this.#thresholds);
-    const crossed = evaluateThresholds(thresholds, this.#window, states, nowMs, newId);
+    const crossed = evaluateThresholds(
+      settings.thresholds,
+      this.#window,
+      states,
+      nowMs,
+      newId,
+      this.knowledge(ranksOf, found.episodes),
+      (ja4) => isSilenced(ja4, "threshold"),
+    );
     const told = [
       ...found.events.map(({ episode }) => episode.ja4),
       ...crossed.changes.map(({ ja4 }) => ja4),
@@ -116,15 +144,45 @@ export class Watch {
           anomalyData(event, evidenceFor(ja4), this.#url(ja4), nowMs),
         );
       }),
-      ...crossed.changes.map((change) => {
-        const { ja4, type } = change;
-        const data = thresholdData(change, evidenceFor(ja4), this.#url(ja4), nowMs);
-        return this.#event(`hellotide.threshold.${type}`, ja4, data);
-      }),
+      ...this.#thresholdEvents(crossed.changes, evidenceFor),
     ];
     this.#warnOfSamples();
     this.#save(events, found.episodes, found.cleared, states);
     return found.suppressed + crossed.suppressed;
+  }
+
+  /** The site's own thresholds, on the shard that watches them. Answers like `tick`. */
+  tickSite(settings: ShardSettings, numbers: SiteNumbers): number {
+    const nowMs = this.#window.nowMs;
+    const isSilenced = this.#silences(settings);
+    const states: ThresholdStates = new Map(this.#thresholds);
+    const { changes, suppressed } = evaluateSiteThresholds(
+      settings.thresholds,
+      numbers,
+      states,
+      nowMs,
+      () => ulid(nowMs, this.#random),
+      (subject) => isSilenced(subject, "threshold"),
+    );
+    const events = this.#thresholdEvents(changes, () => evidenceOf([]));
+    this.#save(events, this.#episodes, this.#cleared, states);
+    return suppressed;
+  }
+
+  #silences({ silences }: ShardSettings): (ja4: string, kind: string) => boolean {
+    const window = this.#window;
+    return silenceTest(silences, window.nowMs, (ja4) => {
+      const id = window.fingerprints.id(ja4);
+      return id === undefined ? undefined : windowNumber(window, id, "1h", "bot_ratio");
+    });
+  }
+
+  #thresholdEvents(changes: readonly ThresholdChange[], evidenceFor: (ja4: string) => Evidence): string[] {
+    return changes.map((change) => {
+      const { ja4, type } = change;
+      const data = thresholdData(change, evidenceFor(ja4), this.#url(ja4), this.#window.nowMs);
+      return this.#event(`hellotide.threshold.${type}`, ja4, data);
+    });
   }
 
   #event(type: string, ja4: string, data: Parameters<typeof feedEvent>[5]): string {
@@ -147,7 +205,8 @@ export class Watch {
   }
 
   #url(ja4: string): string {
-    return fingerprintUrl(this.#site.origin, this.#site.name, ja4);
+    const { origin, name } = this.#site;
+    return ja4 === SITE_SUBJECT ? `${origin}/#/sites/${name}` : fingerprintUrl(origin, name, ja4);
   }
 
   /** Everything that must outlive a restart, by key. A pending threshold is not: its `for` starts again. */

@@ -201,7 +201,8 @@ async function write<K extends ItemKind>(
   }
 }
 
-function absent({ noun }: { noun: string }): Problem {
+/** There is none of this id. */
+export function absent({ noun }: { noun: string }): Problem {
   return new Problem(404, `unknown_${noun}`, `There is no ${noun} of this id.`);
 }
 

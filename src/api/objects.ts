@@ -8,6 +8,7 @@ import type { DetectionInput } from "../schemas/detection.ts";
 import type { FingerprintAnswer } from "../schemas/reading.ts";
 import type { SilenceInput } from "../schemas/silence.ts";
 import type { ThresholdInput } from "../schemas/threshold.ts";
+import type { DryRun, SiteHistory } from "../thresholds/dry-run.ts";
 import type { Threshold } from "../thresholds/rule.ts";
 import type { Silence } from "../thresholds/silences.ts";
 import type { IngestResult } from "../wire/ingest.ts";
@@ -110,6 +111,8 @@ export interface ShardObject {
   read(ja4s: string[]): Promise<{ found: FingerprintAnswer[]; missing: number[] }>;
   list(query: ListQuery): Promise<{ asOfMs: number; rows: ListedRow[] }>;
   summary(): Promise<ShardSummary>;
+  dryRun(threshold: Threshold): Promise<DryRun>;
+  siteHistory(): Promise<SiteHistory>;
   activeThresholds(): Promise<Record<string, string[]>>;
 }
 

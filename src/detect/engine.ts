@@ -26,6 +26,8 @@ export interface DetectInput {
   cleared: ReadonlyMap<string, Cleared>;
   cooldownMs: number;
   newId: () => string;
+  /** Whether a silence covers this; absent = none does. */
+  isSilenced?: (ja4: string, kind: KindName) => boolean;
   kinds?: readonly Kind[];
 }
 
@@ -134,6 +136,7 @@ function step(
     cooldownMs: input.cooldownMs,
     cleared: output.cleared.get(key),
     newId: input.newId,
+    isSilenced: () => input.isSilenced?.(ja4, kind) ?? false,
   });
   if (moved.episode !== undefined) output.episodes.set(key, moved.episode);
   if (moved.cleared !== undefined) output.cleared.set(key, moved.cleared);

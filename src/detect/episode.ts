@@ -34,6 +34,8 @@ export interface Moment {
   /** The last clear, when it is recent. */
   cleared: Cleared | undefined;
   newId: () => string;
+  /** Whether a silence covers it; absent = none does. */
+  isSilenced?: () => boolean;
 }
 
 export interface Advance {
@@ -60,10 +62,32 @@ export function advance(running: Episode | undefined, verdict: Verdict | undefin
     const cleared = { atMs: moment.nowMs, counted: false };
     return { events: [{ type: "cleared", episode, reason }], cleared, suppressed: false };
   }
+  const silenced = moment.isSilenced?.() ?? false;
+  if (silenced !== (episode.silenced === true)) return handOver(episode, silenced, moment);
   return {
     ...(verdict !== undefined && holds ? follow(episode, verdict, moment.nowMs) : { episode, events: [] }),
     suppressed: false,
   };
+}
+
+/**
+ * A silence began or ended while it runs: what subscribers were told ends (or was never told), and what goes on is another
+ * episode, so that each has one raise and one clear, of one kind.
+ */
+function handOver(episode: Episode, silenced: boolean, { nowMs, newId }: Moment): Advance {
+  const { silenced: _, ...rest } = episode;
+  const next: Episode = {
+    ...rest,
+    ...(silenced ? { silenced } : {}),
+    anomalyId: newId(),
+    startedAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+  const events: EpisodeEvent[] = [
+    { type: "cleared", episode, reason: "silenced" },
+    { type: "raised", episode: next },
+  ];
+  return { episode: next, events, suppressed: false };
 }
 
 function start(verdict: Verdict | undefined, moment: Moment): Advance {
@@ -82,6 +106,7 @@ function start(verdict: Verdict | undefined, moment: Moment): Advance {
     heldAtMs: nowMs,
     seenAtMs: moment.seenAtMs ?? nowMs,
     updatedAtMs: nowMs,
+    ...(moment.isSilenced?.() === true ? { silenced: true } : {}),
     last: verdict,
   };
   return { episode, events: [{ type: "raised", episode }], suppressed: false };

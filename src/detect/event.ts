@@ -67,7 +67,7 @@ function runningData(episode: Episode, evidence: Evidence, url: string): Anomaly
     high: show(last.high),
     unit: last.unit,
     started_at: new Date(episode.startedAtMs).toISOString(),
-    silenced: false,
+    silenced: episode.silenced === true,
     grouped: false,
     because: last.because.map(tidyBecause),
     evidence,

@@ -121,6 +121,8 @@ export interface Episode {
   /** When the fingerprint last had a request. */
   seenAtMs: number;
   updatedAtMs: number;
+  /** A silence covers it: kept, and not delivered unless asked for. */
+  silenced?: boolean;
   last: Verdict;
 }
 

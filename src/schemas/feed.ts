@@ -63,10 +63,10 @@ const thresholdData = z
     anomaly_id: z.string(),
     kind: z.literal("threshold"),
     threshold: z.string(),
-    ja4,
+    ja4: z.optional(ja4),
     severity,
     signal: z.string(),
-    window: windowName,
+    window: z.optional(windowName),
     observed: z.optional(z.number()),
     value: z.number(),
     started_at: time,
@@ -80,7 +80,8 @@ const thresholdData = z
   })
   .register(components, {
     id: "ThresholdAlert",
-    description: "A user's threshold that was crossed, or is no more.",
+    description:
+      "A user's threshold that was crossed, or is no more; without `ja4` it is one of the whole site.",
   });
 
 const envelope = {

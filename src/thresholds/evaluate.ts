@@ -1,11 +1,13 @@
 /** All thresholds of a site against all fingerprints of a shard, in one tick. */
 import type { Window } from "../window/window.ts";
-import { Readings } from "./readings.ts";
+import { type Knowledge, NOTHING_KNOWN, Readings } from "./readings.ts";
 import {
+  type Comparison,
   changeOf,
   isInForce,
   isTrue,
   type Observed,
+  SITE_SUBJECT,
   scopeTest,
   step,
   type Threshold,
@@ -25,10 +27,55 @@ function partsOf(key: string): { threshold: string; ja4: string } {
   return { threshold: key.slice(0, at), ja4: key.slice(at + 1) };
 }
 
+/** Whether a silence covers what a threshold raises for this fingerprint (or SITE_SUBJECT). */
+export type SilencedTest = (ja4: string) => boolean;
+
+const NOT_SILENCED: SilencedTest = () => false;
+
 export interface Evaluation {
   changes: ThresholdChange[];
   /** Raises that a cooldown kept back. */
   suppressed: number;
+}
+
+/** The numbers of a whole site, by signal and window. */
+export type SiteNumbers = (comparison: Pick<Comparison, "signal" | "window">) => number | undefined;
+
+/**
+ * Steps the thresholds of the whole site, each once; `states` is changed in place. Requests of `min_reqs` are the site's in
+ * the same window, the hour's where there is none.
+ */
+export function evaluateSiteThresholds(
+  thresholds: readonly Threshold[],
+  numbers: SiteNumbers,
+  states: ThresholdStates,
+  nowMs: number,
+  newId: () => string,
+  isSilenced: SilencedTest = NOT_SILENCED,
+): Evaluation {
+  const changes: ThresholdChange[] = [];
+  let suppressed = 0;
+  for (const threshold of thresholds) {
+    if (threshold.scope !== "site" || !isInForce(threshold, nowMs)) continue;
+    const key = stateKey(threshold.id, SITE_SUBJECT);
+    const seen = observeSite(threshold, numbers);
+    const result = step(threshold, SITE_SUBJECT, states.get(key), seen, nowMs, newId, () =>
+      isSilenced(SITE_SUBJECT),
+    );
+    if (result.suppressed) suppressed++;
+    changes.push(...result.changes);
+    if (result.state === undefined) states.delete(key);
+    else states.set(key, result.state);
+  }
+  return { changes, suppressed };
+}
+
+/** What a site shows to each comparison of a threshold. */
+export function observeSite({ when }: Threshold, numbers: SiteNumbers): Observed[] {
+  return when.comparisons.map(({ signal, window }) => ({
+    reqs: numbers({ signal: "reqs", window: window ?? "1h" }) ?? 0,
+    value: numbers({ signal, window }),
+  }));
 }
 
 /** A threshold in force, ready for a tick. */
@@ -52,10 +99,12 @@ export function evaluateThresholds(
   states: ThresholdStates,
   nowMs: number,
   newId: () => string,
+  knowledge: Knowledge = NOTHING_KNOWN,
+  isSilenced: SilencedTest = NOT_SILENCED,
 ): Evaluation {
-  const readings = new Readings(window);
+  const readings = new Readings(window, knowledge);
   const watched = thresholds
-    .filter((threshold) => isInForce(threshold, nowMs))
+    .filter((threshold) => threshold.scope !== "site" && isInForce(threshold, nowMs))
     .map((threshold) => watch(threshold, readings));
   noteHeld(watched, window, states);
   let suppressed = 0;
@@ -67,9 +116,10 @@ export function evaluateThresholds(
       const { ja4 } = readings;
       if (!one.inScope(ja4)) continue;
       const key = stateKey(threshold.id, ja4);
-      const result = step(threshold, ja4, states.get(key), observe(one, readings), nowMs, newId);
+      const seen = observe(one, readings);
+      const result = step(threshold, ja4, states.get(key), seen, nowMs, newId, () => isSilenced(ja4));
       if (result.suppressed) suppressed++;
-      if (result.change !== undefined) changes.push(result.change);
+      changes.push(...result.changes);
       if (result.state === undefined) states.delete(key);
       else states.set(key, result.state);
     }
@@ -81,7 +131,8 @@ export function evaluateThresholds(
 
 function watch(threshold: Threshold, readings: Readings): Watched {
   const columns = threshold.when.comparisons.map(({ signal, window }) => ({
-    reqs: readings.column({ signal: "reqs", window }),
+    // What has no window is about the hour.
+    reqs: readings.column({ signal: "reqs", window: window ?? "1h" }),
     value: readings.column({ signal, window }),
   }));
   return { threshold, inScope: scopeTest(threshold), columns, held: new Set(), changes: [] };
@@ -129,8 +180,13 @@ function clearOrphans(
   for (const [key, state] of states) {
     const { threshold: id, ja4 } = partsOf(key);
     const rule = byId.get(id);
-    const inForce = rule !== undefined && isInForce(rule.threshold, nowMs) && rule.inScope(ja4);
-    if (inForce && window.fingerprints.id(ja4) !== undefined) continue;
+    const ofSite = ja4 === SITE_SUBJECT;
+    const inForce =
+      rule !== undefined &&
+      isInForce(rule.threshold, nowMs) &&
+      ofSite === (rule.threshold.scope === "site") &&
+      (ofSite || rule.inScope(ja4));
+    if (inForce && (ofSite || window.fingerprints.id(ja4) !== undefined)) continue;
     states.delete(key);
     if (state.phase !== "raised") continue;
     const reason = inForce ? "quiet" : rule === undefined ? "deleted" : "disabled";

@@ -2,16 +2,17 @@
 import { rfc3339 } from "../base/time.ts";
 import type { WindowName } from "../config.ts";
 import type { Evidence, Severity } from "../detect/types.ts";
-import type { ThresholdChange, ThresholdClearReason, ThresholdSignal } from "./rule.ts";
+import { SITE_SUBJECT, type ThresholdChange, type ThresholdClearReason } from "./rule.ts";
 
 export interface ThresholdData {
   anomaly_id: string;
   kind: "threshold";
   threshold: string;
-  ja4: string;
+  /** Absent = of the whole site. */
+  ja4?: string;
   severity: Severity;
-  signal: ThresholdSignal;
-  window: WindowName;
+  signal: string;
+  window?: WindowName;
   observed?: number;
   value: number;
   started_at: string;
@@ -39,20 +40,20 @@ export function thresholdData(
   const { thresholdId, ja4, observed } = change;
   const { signal, window, op, value } = change.told;
   const shown = observed === undefined ? "not known" : String(Math.round(observed * 10_000) / 10_000);
-  const what = `${signal} in ${WINDOW_WORDS[window]} is ${shown}`;
+  const what = `${signal}${window === undefined ? "" : ` in ${WINDOW_WORDS[window]}`} is ${shown}`;
   return {
     anomaly_id: change.anomalyId,
     kind: "threshold",
     threshold: thresholdId,
-    ja4,
+    ...(ja4 === SITE_SUBJECT ? {} : { ja4 }),
     severity: change.severity,
     signal,
-    window,
+    ...(window === undefined ? {} : { window }),
     ...(observed === undefined ? {} : { observed }),
     value,
     started_at: rfc3339(change.startedAtMs),
     ...(change.reason === undefined ? {} : { ended_at: rfc3339(nowMs), reason: change.reason }),
-    silenced: false,
+    silenced: change.silenced,
     grouped: false,
     evidence,
     url,

@@ -4,38 +4,27 @@
  */
 import type { WindowName } from "../config.ts";
 import type { Severity } from "../detect/types.ts";
-import type { DistinctName, RatioName } from "../window/snapshot.ts";
 import { globTest } from "../wire/ja4.ts";
 
 export const OPERATORS = [">", ">=", "<", "<="] as const;
 export type Operator = (typeof OPERATORS)[number];
-/** Window numbers that a threshold can compare. */
-export const THRESHOLD_SIGNALS = [
-  "reqs",
-  "ips",
-  "uas",
-  "paths",
-  "asns",
-  "hosts",
-  "h2h3_ratio",
-  "heuristic_ratio",
-  "browser_ratio",
-  "bot_ratio",
-  "cache_ratio",
-  "error_ratio",
-] as const satisfies ("reqs" | DistinctName | RatioName)[];
-export type ThresholdSignal = (typeof THRESHOLD_SIGNALS)[number];
-
 export interface Comparison {
-  signal: ThresholdSignal;
-  window: WindowName;
+  /** One of THRESHOLD_SIGNALS. */
+  signal: string;
+  /** Absent = the signal has none. */
+  window?: WindowName | undefined;
   op: Operator;
   value: number;
 }
 
+/** What a threshold of the whole site is raised for, where others name a fingerprint. */
+export const SITE_SUBJECT = "site";
+
 /** A threshold with every default filled in, as the shards run it. */
 export interface Threshold {
   id: string;
+  /** Absent = each fingerprint by itself; code of before knew nothing else. */
+  scope?: "fingerprint" | "site";
   enabled: boolean;
   /** Globs, any of which lets a fingerprint in; absent = every fingerprint. */
   ja4: string[] | undefined;
@@ -60,19 +49,24 @@ export interface ThresholdState {
   anomalyId?: string;
   /** While cooling: whether the condition holds again already. */
   returned?: boolean;
+  /** While raised: a silence covers it. */
+  silenced?: boolean;
   /** While raised: what the raise compared, so that its end can be told when the threshold is deleted. */
   last?: { severity: Severity; told: Comparison };
 }
 
-export type ThresholdClearReason = "recovered" | "quiet" | "disabled" | "deleted";
+export type ThresholdClearReason = "recovered" | "quiet" | "silenced" | "disabled" | "deleted";
 
 /** What a threshold tells the world. */
 export interface ThresholdChange {
   type: "raised" | "cleared";
   thresholdId: string;
   severity: Severity;
+  /** The fingerprint, or SITE_SUBJECT. */
   ja4: string;
   anomalyId: string;
+  /** Kept, and not delivered unless asked for. */
+  silenced: boolean;
   startedAtMs: number;
   /** The comparison that decided, and what it saw; `undefined` when the number is not known. */
   told: Comparison;
@@ -115,13 +109,15 @@ export function isInForce(threshold: Threshold, nowMs: number): boolean {
 export interface Step {
   /** `undefined` = nothing to remember. */
   state: ThresholdState | undefined;
-  change?: ThresholdChange;
+  /** At most one, but for a silence that begins or ends: then an end and a new start. */
+  changes: ThresholdChange[];
   /** A cooldown kept a raise back; once for each return. */
   suppressed?: boolean;
 }
 
 /**
- * One tick of one threshold for one fingerprint; `observed` stands in the order of its comparisons.
+ * One tick of one threshold for one fingerprint; `observed` stands in the order of its comparisons. `isSilenced` is asked
+ * only where something is raised: a silence that begins or ends meanwhile ends what runs and begins it anew, marked.
  */
 export function step(
   threshold: Threshold,
@@ -130,28 +126,78 @@ export function step(
   observed: readonly Observed[],
   nowMs: number,
   newId: () => string,
+  isSilenced: () => boolean = never,
 ): Step {
   const holds = observed.map((seen, i) => isMet(threshold, threshold.when.comparisons[i]!, seen));
   const met = threshold.when.mode === "all" ? holds.every(Boolean) : holds.some(Boolean);
-  if (state?.phase === "raised") return stepRaised(threshold, ja4, state, observed, met, nowMs);
+  if (state?.phase === "raised") {
+    const moved = stepRaised(threshold, ja4, state, observed, met, nowMs);
+    return moved.state?.phase === "raised"
+      ? handOver(threshold, ja4, moved.state, observed, nowMs, newId, isSilenced())
+      : moved;
+  }
   if (state?.phase === "cooling" && nowMs - state.sinceMs < threshold.cooldownMs) {
     // One return counts once, however many ticks it lasts.
-    return { state: { ...state, returned: met }, suppressed: met && state.returned !== true };
+    return { state: { ...state, returned: met }, changes: [], suppressed: met && state.returned !== true };
   }
-  if (!met) return { state: undefined };
+  if (!met) return { state: undefined, changes: [] };
   const sinceMs = state?.phase === "pending" ? state.sinceMs : nowMs;
-  if (nowMs - sinceMs < threshold.forMs) return { state: { phase: "pending", sinceMs } };
+  if (nowMs - sinceMs < threshold.forMs) return { state: { phase: "pending", sinceMs }, changes: [] };
   const decided = Math.max(0, holds.indexOf(true));
   const raised: ThresholdState = {
     phase: "raised",
     sinceMs: nowMs,
     anomalyId: newId(),
+    ...(isSilenced() ? { silenced: true } : {}),
     last: { severity: threshold.severity, told: threshold.when.comparisons[decided]! },
   };
-  return { state: raised, change: changeOf("raised", threshold.id, ja4, raised, observed[decided]?.value) };
+  return {
+    state: raised,
+    changes: [changeOf("raised", threshold.id, ja4, raised, observed[decided]?.value)],
+  };
 }
 
-function isMet(threshold: Threshold, comparison: Comparison, { reqs, value }: Observed): boolean {
+const never = () => false;
+
+/** Follows a silence that began or ended while it is raised. */
+function handOver(
+  threshold: Threshold,
+  ja4: string,
+  state: ThresholdState,
+  observed: readonly Observed[],
+  nowMs: number,
+  newId: () => string,
+  silenced: boolean,
+): Step {
+  if (silenced === (state.silenced === true)) return { state, changes: [] };
+  const { silenced: _, ...rest } = state;
+  const next = { ...rest, ...(silenced ? { silenced } : {}), sinceMs: nowMs, anomalyId: newId() };
+  const told = state.last?.told;
+  const at = threshold.when.comparisons.findIndex(
+    ({ signal, window }) => signal === told?.signal && window === told.window,
+  );
+  const value = observed[Math.max(at, 0)]?.value;
+  return {
+    state: next,
+    changes: [
+      { ...changeOf("cleared", threshold.id, ja4, state, value), reason: "silenced" },
+      changeOf("raised", threshold.id, ja4, next, value),
+    ],
+  };
+}
+
+/** Whether the condition holds of what is seen, `for` aside. */
+export function isConditionMet(threshold: Threshold, observed: readonly Observed[]): boolean {
+  const { mode, comparisons } = threshold.when;
+  for (let i = 0; i < comparisons.length; i++) {
+    const holds = isMet(threshold, comparisons[i]!, observed[i]!);
+    if (holds !== (mode === "all")) return holds;
+  }
+  return mode === "all";
+}
+
+/** Whether a comparison holds, `minReqs` included. */
+export function isMet(threshold: Threshold, comparison: Comparison, { reqs, value }: Observed): boolean {
   return reqs >= threshold.minReqs && isTrue(threshold, comparison, value);
 }
 
@@ -181,14 +227,14 @@ function stepRaised(
       : !compare(when.comparisons[0]!.op, first.value, clear.value);
   if (!cleared) {
     const { clearSinceMs: _, ...held } = state;
-    return { state: held };
+    return { state: held, changes: [] };
   }
   const clearSinceMs = state.clearSinceMs ?? nowMs;
-  if (nowMs - clearSinceMs < clear.forMs) return { state: { ...state, clearSinceMs } };
+  if (nowMs - clearSinceMs < clear.forMs) return { state: { ...state, clearSinceMs }, changes: [] };
   const reason = observed.some(({ reqs }) => reqs > 0) ? "recovered" : "quiet";
   return {
     state: threshold.cooldownMs > 0 ? { phase: "cooling", sinceMs: nowMs } : undefined,
-    change: { ...changeOf("cleared", threshold.id, ja4, state, first?.value), reason },
+    changes: [{ ...changeOf("cleared", threshold.id, ja4, state, first?.value), reason }],
   };
 }
 
@@ -203,6 +249,6 @@ export function changeOf(
   if (state.anomalyId === undefined || state.last === undefined)
     throw new Error("only a raised state has an event");
   const { severity, told } = state.last;
-  const { anomalyId, sinceMs: startedAtMs } = state;
-  return { type, thresholdId, severity, ja4, anomalyId, startedAtMs, told, observed };
+  const { anomalyId, sinceMs: startedAtMs, silenced = false } = state;
+  return { type, thresholdId, severity, ja4, anomalyId, silenced, startedAtMs, told, observed };
 }

@@ -5,10 +5,10 @@ import {
   OPERATORS,
   scopeTest,
   step,
-  THRESHOLD_SIGNALS,
   type Threshold,
   type ThresholdChange,
 } from "../../src/thresholds/rule.ts";
+import { WINDOW_SIGNALS, type WindowSignal } from "../../src/thresholds/signals.ts";
 import { windowNumber } from "../../src/window/snapshot.ts";
 import { Window } from "../../src/window/window.ts";
 import { factBits } from "../../src/wire/flags.ts";
@@ -21,7 +21,7 @@ const RUNS = 400;
 const newId = () => "id";
 
 const comparison = fc.record({
-  signal: fc.constantFrom(...THRESHOLD_SIGNALS),
+  signal: fc.constantFrom(...WINDOW_SIGNALS),
   window: fc.constantFrom("1m" as const, "5m" as const, "1h" as const),
   op: fc.constantFrom(...OPERATORS),
   value: fc.constantFrom(0, 0.5, 1, 2, 4),
@@ -82,13 +82,13 @@ function oracle(thresholds: readonly Threshold[], window: Window, states: Thresh
       const ja4 = window.fingerprints.ja4(id);
       if (!scopeTest(one)(ja4)) continue;
       const key = `${one.id} ${ja4}`;
-      const seen = one.when.comparisons.map(({ signal, window: name }) => ({
+      const seen = one.when.comparisons.map(({ signal, window: name = "1h" }) => ({
         reqs: window.reqs(id, name),
-        value: windowNumber(window, id, name, signal),
+        value: windowNumber(window, id, name, signal as WindowSignal),
       }));
       const result = step(one, ja4, states.get(key), seen, nowMs, newId);
       if (result.suppressed) suppressed++;
-      if (result.change !== undefined) changes.push(result.change);
+      changes.push(...result.changes);
       if (result.state === undefined) states.delete(key);
       else states.set(key, result.state);
     }

@@ -74,9 +74,11 @@ describe("events", () => {
     { type: "raised" },
     { type: "cleared", reason: "deleted", observed: undefined },
     { type: "cleared", reason: "recovered", observed: 3 },
+    { ja4: "site", told: { signal: "since_start.shed", op: ">", value: 5 }, silenced: true },
   ])("EVT-2: so is a threshold that is $type", (over) => {
     const change: ThresholdChange = {
       ...{ type: "raised", thresholdId: "login-flood", severity: "critical", ja4: CHROME, anomalyId: "01J" },
+      silenced: false,
       ...{ startedAtMs: NOW, told: { signal: "reqs", window: "1m", op: ">", value: 5_000 }, observed: 6_000 },
       ...over,
     };

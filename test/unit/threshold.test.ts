@@ -26,9 +26,8 @@ function play(threshold: Threshold, values: (number | undefined)[], reqs = 1_000
     const result = step(threshold, CHROME, state, observed, NOW + i * 5_000, () => `id-${++ids}`);
     state = result.state;
     if (result.suppressed) return "suppressed";
-    return result.change === undefined
-      ? "-"
-      : [result.change.type, result.change.reason].filter(Boolean).join(" ");
+    const told = result.changes.map(({ type, reason }) => [type, reason].filter(Boolean).join(" "));
+    return told.length === 0 ? "-" : told.join(", ");
   });
 }
 
@@ -92,7 +91,7 @@ describe("one threshold, one fingerprint", () => {
       { value: ips, reqs },
     ];
     const raise = (mode: string, observed: Observed[]) =>
-      step(rule({ when: { [mode]: comparisons } }), CHROME, undefined, observed, NOW, () => "id").change;
+      step(rule({ when: { [mode]: comparisons } }), CHROME, undefined, observed, NOW, () => "id").changes[0];
     expect(raise("all", seen(200, 9))).toBeUndefined();
     expect(raise("all", seen(200, 2))).toMatchObject({ told: { signal: "reqs" }, observed: 200 });
     expect(raise("any", seen(50, 2))).toMatchObject({ told: { signal: "ips" }, observed: 2 });
