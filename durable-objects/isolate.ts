@@ -2,6 +2,9 @@
  * What lives as long as an isolate: options, caches, the batch. Plain data only, no promise, timer or stub (see
  * `src/edge/batch.ts`); randomness is drawn at the first flush, since it throws at global scope.
  */
+import { AccessKeys } from "../src/api/access.ts";
+import { Credentials } from "../src/api/credentials.ts";
+import { RateLimits } from "../src/api/rate-limit.ts";
 import { logWarning } from "../src/base/log.ts";
 import {
   EDGE_BACK_OFF_MS,
@@ -32,6 +35,7 @@ const rows = new RowMaker(agents);
 const exchange = new Exchange();
 const peers = new Peers();
 const signals = new SignalsCache();
+const credentials = new Credentials();
 const keyGate = new Gate({ maxWaiting: EDGE_MAX_WAITING, pauseMs: EDGE_BACK_OFF_MS });
 let options: Options | undefined;
 let batch: Batch | undefined;
@@ -68,6 +72,12 @@ function isolateWith(env: Env): Isolate {
   const observed = { site: objects.site, hash, knownHash: () => memory.hash };
   const own = { batch, exchange, rows, peers };
   const observer = { ...own, objects: observed, now, wait, log: logWarning };
-  const services = { options, agents, peers, channels, objects, random, wait, log: logWarning };
+  const doors = { credentials, access: accessOf(options), limits: new RateLimits(options.rateLimit) };
+  const services = { options, agents, peers, channels, objects, random, wait, log: logWarning, ...doors };
   return { ...services, now, observer, signals };
+}
+
+function accessOf({ access }: Options): AccessKeys | undefined {
+  if (access === undefined) return undefined;
+  return new AccessKeys(access.team, access.audience, (url, init) => fetch(url, init));
 }

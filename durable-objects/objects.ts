@@ -1,5 +1,6 @@
 /** The objects as the API sees them, by stubs; what an isolate may remember is remembered here. */
 import type {
+  AccountObject,
   FeedObject,
   Objects,
   SettingsObject,
@@ -26,6 +27,7 @@ export function objectsOf(env: Env, options: Options, memory: IsolateMemory): Ob
   const stubs = new Stubs(env, options);
   return {
     site: (site) => siteObjects(stubs, site, memory),
+    account: () => guarded(() => stubs.account() as unknown as AccountObject),
     hash: async () => {
       memory.hash ??= new KeyedHash(await hashKey(stubs, options));
       return memory.hash;

@@ -5,10 +5,12 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type {
+  AuditStart,
   DeleteResult,
   IfMatch,
   ItemInputs,
   ItemKind,
+  NewToken,
   PutResult,
   SettingsInput,
   ShardMap,
@@ -24,6 +26,7 @@ import { type Options, parseOptions } from "../src/options.ts";
 import { compileDetection, type DetectionInput } from "../src/schemas/detection.ts";
 import { compileSilence } from "../src/schemas/silence.ts";
 import { compileThreshold } from "../src/schemas/threshold.ts";
+import { Account } from "./account.ts";
 import type { Env } from "./env.ts";
 import { SettingsStore } from "./sql/settings-store.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
@@ -38,6 +41,7 @@ export class Settings extends DurableObject<Env> {
   readonly #options: Options;
   readonly #site: string;
   readonly #store: SettingsStore;
+  #account: Account | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -53,6 +57,48 @@ export class Settings extends DurableObject<Env> {
     const made = crypto.getRandomValues(new Uint8Array(HASH_KEY_BYTES));
     this.#store.meta.set("hash_key", [...made]);
     return made;
+  }
+
+  /** Tokens and audit, of the account's object only: made at the first call, so no site's disk gets its tables. */
+  get #accounts(): Account {
+    this.#account ??= new Account(this.ctx.storage, this.#store.meta);
+    return this.#account;
+  }
+
+  credentials(known: number | undefined) {
+    return this.#accounts.credentials(known);
+  }
+
+  tokens() {
+    return this.#accounts.tokens();
+  }
+
+  token(id: string) {
+    return this.#accounts.token(id);
+  }
+
+  createToken(token: NewToken) {
+    return this.#accounts.createToken(token, Date.now());
+  }
+
+  rotateToken(id: string, sha256: string, overlapMs: number, ifMatch: IfMatch) {
+    return this.#accounts.rotateToken(id, sha256, overlapMs, ifMatch, Date.now());
+  }
+
+  deleteToken(id: string, ifMatch: IfMatch) {
+    return this.#accounts.deleteToken(id, ifMatch);
+  }
+
+  startAudit(start: AuditStart) {
+    return this.#accounts.startAudit(start, Date.now());
+  }
+
+  endAudit(seq: number, status: number, target: string | undefined) {
+    this.#accounts.endAudit(seq, status, target);
+  }
+
+  audit(before: number | undefined, limit: number, sites: readonly string[] | undefined) {
+    return this.#accounts.audit(before, limit, sites);
   }
 
   /** The site's shard map, fixed at its first start: another number of shards would send keys elsewhere. */

@@ -2,6 +2,8 @@
  * Unchecked environment → checked options, at one place: a wrong value is one line that names it, at the start and not
  * hours later in an alarm. `scripts/serve.ts` calls it before it starts the engine, the Worker at its first request.
  */
+
+import { RATE_LIMIT_DEFAULT, RATE_LIMIT_MAX } from "./base/account-limits.ts";
 import { parseDuration } from "./base/time.ts";
 import {
   FLUSH_DEFAULT_MS,
@@ -27,6 +29,17 @@ export interface StaticToken {
   expiresAtMs: number | undefined;
 }
 
+/** Cloudflare Access: who is let in with its assertion, and what they may do. */
+export interface AccessOptions {
+  /** Origin of the team, such as `https://example.cloudflareaccess.com`: issuer of the assertions, and where their keys are. */
+  team: string;
+  /** Audience tags of the applications. */
+  audience: string[];
+  scopes: Scope[];
+  /** `["*"]` = every site. */
+  sites: string[];
+}
+
 export interface Options {
   /** Site → hosts that it is observed on (`*.` allowed as a prefix). `default` is always there. */
   sites: ReadonlyMap<string, string[]>;
@@ -34,6 +47,10 @@ export interface Options {
   shards: number;
   tickMs: number;
   tokens: StaticToken[];
+  /** Absent = no Access. */
+  access: AccessOptions | undefined;
+  /** Requests a minute that one token may send to one isolate; 0 = no limit. */
+  rateLimit: number;
   /** Where users reach the API, for links in events; absent = links are relative. */
   publicUrl: string | undefined;
   allowedOrigins: string[];
@@ -72,9 +89,11 @@ export function parseOptions(env: Environment): Options {
   return {
     sites: sites(env),
     apiHosts: [...DEFAULT_API_HOSTS, ...list(env, "API_HOSTS")],
-    shards: shards(env),
+    shards: count(env, "SHARDS", SHARDS_DEFAULT, 1, SHARDS_MAX),
     tickMs: duration(env, "TICK", TICK_DEFAULT_MS, SECOND_MS, MINUTE_MS),
     tokens: tokens(env),
+    access: access(env),
+    rateLimit: count(env, "RATE_LIMIT", RATE_LIMIT_DEFAULT, 0, RATE_LIMIT_MAX),
     publicUrl: origin(env, "PUBLIC_URL"),
     allowedOrigins: list(env, "ALLOWED_ORIGINS"),
     hashKey: hashKey(env),
@@ -159,13 +178,13 @@ function sites(env: Environment): Map<string, string[]> {
   return found;
 }
 
-function shards(env: Environment): number {
-  const value = text(env, "SHARDS");
-  if (value === undefined) return SHARDS_DEFAULT;
-  const count = Number(value);
-  if (!/^\d+$/.test(value) || count < 1 || count > SHARDS_MAX)
-    throw wrong("SHARDS", `a number from 1 to ${SHARDS_MAX}`);
-  return count;
+function count(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < min || number > max)
+    throw wrong(name, `a number from ${min} to ${max}`);
+  return number;
 }
 
 function duration(env: Environment, name: string, fallback: number, min: number, max: number): number {
@@ -223,6 +242,45 @@ function tokens(env: Environment): StaticToken[] {
     }
     return { name: token.name, sha256: token.sha256.toLowerCase(), scopes, sites: on, expiresAtMs };
   });
+}
+
+const TEAM_NAME = /^[a-z0-9-]{1,63}$/;
+const TEAM_HOST = /^[a-z0-9-]{1,63}\.cloudflareaccess\.com$/;
+const ACCESS_SCOPES_DEFAULT: Scope[] = ["read", "feed", "write"];
+
+function access(env: Environment): AccessOptions | undefined {
+  const team = text(env, "ACCESS_TEAM")?.toLowerCase();
+  // Tags are hexadecimal, so lower case changes nothing.
+  const audience = list(env, "ACCESS_AUD");
+  const scopes = list(env, "ACCESS_SCOPES");
+  const on = list(env, "ACCESS_SITES");
+  if (!scopes.every((scope) => (SCOPES as readonly string[]).includes(scope)))
+    throw wrong("ACCESS_SCOPES", `names of ${SCOPES.join(", ")}, with commas between`);
+  if (!on.every((site) => site === "*" || isSite(site)))
+    throw wrong("ACCESS_SITES", "`*` or names of sites, with commas between");
+  if (team === undefined && audience.length === 0) return undefined;
+  // Without an audience, an assertion for any other application of the team would do.
+  if (audience.length === 0) throw wrong("ACCESS_AUD", "the audience tag of the Access application");
+  return {
+    team: teamOrigin(env, team),
+    audience,
+    scopes: scopes.length === 0 ? ACCESS_SCOPES_DEFAULT : (scopes as Scope[]),
+    sites: on.length === 0 ? ["*"] : on,
+  };
+}
+
+function teamOrigin(env: Environment, team: string | undefined): string {
+  if (team !== undefined && TEAM_NAME.test(team)) return `https://${team}.cloudflareaccess.com`;
+  if (team !== undefined && TEAM_HOST.test(team)) return `https://${team}`;
+  const given = team?.includes("://") ? origin(env, "ACCESS_TEAM") : undefined;
+  // Keys that come over an open line could be anyone's; loopback is for tests.
+  const safe = given !== undefined && /^(https:|http:\/\/(127\.0\.0\.1|localhost)(:\d+)?$)/i.test(given);
+  if (!safe)
+    throw wrong(
+      "ACCESS_TEAM",
+      "the name of the Access team, or its origin such as https://login.example.com",
+    );
+  return given.toLowerCase();
 }
 
 function hashKey(env: Environment): string | undefined {

@@ -22,6 +22,11 @@ export const SETTING_NAMES = [
   "SIGNALS_HEADER",
   "FINGERPRINT",
   "PUBLIC_URL",
+  "ACCESS_TEAM",
+  "ACCESS_AUD",
+  "ACCESS_SCOPES",
+  "ACCESS_SITES",
+  "RATE_LIMIT",
 ] as const;
 
 export type SettingName = (typeof SETTING_NAMES)[number];

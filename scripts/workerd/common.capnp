@@ -42,6 +42,11 @@ const hellotide :Workerd.Worker = (
     (name = "SIGNALS_HEADER", fromEnvironment = "SIGNALS_HEADER"),
     (name = "FINGERPRINT", fromEnvironment = "FINGERPRINT"),
     (name = "PUBLIC_URL", fromEnvironment = "PUBLIC_URL"),
+    (name = "ACCESS_TEAM", fromEnvironment = "ACCESS_TEAM"),
+    (name = "ACCESS_AUD", fromEnvironment = "ACCESS_AUD"),
+    (name = "ACCESS_SCOPES", fromEnvironment = "ACCESS_SCOPES"),
+    (name = "ACCESS_SITES", fromEnvironment = "ACCESS_SITES"),
+    (name = "RATE_LIMIT", fromEnvironment = "RATE_LIMIT"),
   ],
 );
 

@@ -5,8 +5,11 @@ import type { Channels } from "../edge/channels.ts";
 import type { Peers } from "../edge/peers.ts";
 import type { UserAgentClassifier } from "../edge/user-agent.ts";
 import type { Options, Scope } from "../options.ts";
+import type { AccessKeys } from "./access.ts";
 import type { Principal } from "./auth.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Objects, SiteObjects } from "./objects.ts";
+import type { RateLimits } from "./rate-limit.ts";
 
 export interface Services {
   options: Options;
@@ -14,6 +17,10 @@ export interface Services {
   agents: UserAgentClassifier;
   peers: Peers;
   channels: Channels;
+  credentials: Credentials;
+  /** Absent = Cloudflare Access is not configured. */
+  access: AccessKeys | undefined;
+  limits: RateLimits;
   /** In [0, 1). */
   random(): number;
   /** Waits that many ms; the platform's `scheduler.wait`. */
@@ -27,6 +34,8 @@ export interface Call extends Services {
   /** Path values, percent-decoded. */
   params: Record<string, string>;
   principal: Principal;
+  /** The id that answers name as `instance`, and log lines and the audit record too. */
+  requestId: string;
   /** The path's site; empty on routes without one. */
   site: string;
   /** The objects of that site. */
@@ -65,13 +74,25 @@ export interface Route {
   operationId: string;
   summary: string;
   parameters?: Parameter[];
+  /**
+   * How the audit record names it. By default every route that needs `write` or `admin` and is no GET is recorded under its
+   * operationId: `putThreshold` → `threshold.put`. False = it changes nothing.
+   */
+  audit?: string | false;
   /** Body schemas by media type. */
   body?: Record<string, z.ZodMiniType>;
+  /** Whether no body at all will do, too. */
+  optionalBody?: true;
   /** Schema of the successful answers by status; `undefined` = no body. */
   answers: Record<number, { description: string; schema?: z.ZodMiniType }>;
   /** Problem statuses beyond those that every route has. */
   problems?: number[];
   handle(call: Call): Promise<Response> | Response;
+}
+
+/** Whether requests count against the caller's rate limit: ingest and the feed have limits of their own. */
+export function isLimited({ scope }: Route): boolean {
+  return scope !== undefined && scope !== "ingest" && scope !== "feed";
 }
 
 export function json(body: unknown, status = 200, headers: Record<string, string> = {}): Response {

@@ -8,6 +8,7 @@ import type { DetectionInput } from "../schemas/detection.ts";
 import type { FingerprintAnswer } from "../schemas/reading.ts";
 import type { SilenceInput } from "../schemas/silence.ts";
 import type { ThresholdInput } from "../schemas/threshold.ts";
+import type { Actor, AuditItem, TokenInput } from "../schemas/token.ts";
 import type { DryRun, SiteHistory } from "../thresholds/dry-run.ts";
 import type { Threshold } from "../thresholds/rule.ts";
 import type { Silence } from "../thresholds/silences.ts";
@@ -88,6 +89,39 @@ export interface SettingsInput {
 
 export type DeleteResult = "deleted" | "absent" | "changed";
 
+/** One secret of a token, by its SHA-256 as 64 hex digits; `untilMs` = it was rotated away and ends then. */
+export interface Secret {
+  sha256: string;
+  untilMs?: number;
+}
+
+/** A made token on disk; `secrets` newest first, `revision` is its ETag. */
+export interface StoredToken extends TokenInput {
+  id: string;
+  revision: number;
+  created_at: string;
+  rotated_at?: string;
+  secrets: Secret[];
+}
+export type NewToken = TokenInput & { id: string; sha256: string };
+
+/** What authentication needs of a made token. */
+export interface Credential extends Pick<StoredToken, "id" | "scopes" | "sites" | "secrets"> {
+  expiresAtMs?: number;
+}
+
+export type RotateResult = { outcome: "rotated"; token: StoredToken } | { outcome: "absent" | "changed" };
+export type DeleteTokenResult = "deleted" | "absent" | "changed";
+
+/** A change that is about to be tried. */
+export interface AuditStart {
+  actor: Actor;
+  action: string;
+  site?: string;
+  target?: string;
+  request_id: string;
+}
+
 /** Revisions of an `If-Match`; `any` = `*`. */
 export type IfMatch = number[] | "any" | undefined;
 
@@ -145,6 +179,23 @@ export interface SettingsObject {
   putAll(input: SettingsInput, ifMatch: IfMatch): Promise<StoredSettings | undefined>;
 }
 
+/** The account's part of the settings object. */
+export interface AccountObject {
+  credentials(known: number | undefined): Promise<{ revision: number; list?: Credential[] }>;
+  tokens(): Promise<StoredToken[]>;
+  token(id: string): Promise<StoredToken | undefined>;
+  createToken(token: NewToken): Promise<StoredToken | undefined>;
+  rotateToken(id: string, sha256: string, overlapMs: number, ifMatch: IfMatch): Promise<RotateResult>;
+  deleteToken(id: string, ifMatch: IfMatch): Promise<DeleteTokenResult>;
+  startAudit(start: AuditStart): Promise<number>;
+  endAudit(seq: number, status: number, target: string | undefined): Promise<void>;
+  audit(
+    before: number | undefined,
+    limit: number,
+    sites: readonly string[] | undefined,
+  ): Promise<AuditItem[]>;
+}
+
 /** The objects of one site. */
 export interface SiteObjects {
   map(): Promise<ShardMap>;
@@ -155,6 +206,7 @@ export interface SiteObjects {
 
 export interface Objects {
   site(site: string): SiteObjects;
+  account(): AccountObject;
   /** The identity hash under the account's key. */
   hash(): Promise<KeyedHash>;
 }

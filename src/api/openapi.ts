@@ -4,7 +4,7 @@ import { VERSION } from "../config.ts";
 import { SITE_FORM } from "../options.ts";
 import { components, ja4, problem } from "../schemas/common.ts";
 import "../schemas/feed.ts";
-import type { Route } from "./call.ts";
+import { isLimited, type Route } from "./call.ts";
 import { routes } from "./routes.ts";
 
 type Json = Record<string, unknown>;
@@ -17,7 +17,7 @@ const PATH_PARAMETERS: Record<string, { description: string; schema: Json }> = {
 };
 const PROBLEMS: Record<number, string> = {
   400: "A malformed path value, query, header, or a body that cannot be decoded.",
-  401: "No token, or one that is unknown or expired; a used or expired ticket.",
+  401: "No token, or one that is unknown, expired or revoked; a used or expired ticket.",
   403: "The token lacks the scope or the site; a foreign Origin.",
   404: "Unknown route, id, site, or a fingerprint not seen in the last hour.",
   405: "Another method; `Allow` names those that there are.",
@@ -27,6 +27,7 @@ const PROBLEMS: Record<number, string> = {
   415: "Wrong content type or encoding.",
   422: "Well-formed but not allowed; the same Idempotency-Key with another body.",
   426: "The feed without a WebSocket upgrade.",
+  429: "More requests than one token may send; try again after `Retry-After`.",
   503: "Something does not answer now; try again after `Retry-After`.",
 };
 
@@ -74,7 +75,8 @@ function operation(route: Route): Json {
     schema: plain(schema),
   }));
   const statuses = new Set(route.problems ?? []);
-  if (route.scope !== undefined) statuses.add(401);
+  if (route.scope !== undefined) statuses.add(401).add(503);
+  if (isLimited(route)) statuses.add(429);
   if (route.scope !== undefined && route.scope !== "any") statuses.add(403);
   if (inPath.length > 0) statuses.add(404).add(400);
   const answers = Object.entries(route.answers).map(([status, { description, schema }]) => [
@@ -87,11 +89,20 @@ function operation(route: Route): Json {
     operationId: route.operationId,
     summary: route.summary,
     tags: [tagOf(route.path)],
-    security: route.scope === undefined ? [] : [{ token: [] }],
+    security: securityOf(route),
     ...(inPath.length + parameters.length === 0 ? {} : { parameters: [...inPath, ...parameters] }),
-    ...(route.body === undefined ? {} : { requestBody: { required: true, content: contentOf(route.body) } }),
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: route.optionalBody !== true, content: contentOf(route.body) } }),
     responses: Object.fromEntries([...answers, ...[...statuses].sort((a, b) => a - b).map(problemAnswer)]),
   };
+}
+
+/** The scope that is needed, as role names (OpenAPI 3.1, security requirement object). */
+function securityOf({ scope }: Route): Json[] {
+  if (scope === undefined) return [];
+  const roles = scope === "any" ? [] : [scope];
+  return [{ token: roles }, { access: roles }];
 }
 
 function contentOf(body: Record<string, z.ZodMiniType>): Json {
@@ -110,10 +121,13 @@ const TAGS: Record<string, string> = {
   detection: "How the built-in kinds are set.",
   settings: "All settings of a site as one document.",
   feed: "The feed of anomalous fingerprints.",
+  tokens: "Who may do what.",
+  audit: "Who did what.",
 };
 
 function tagOf(path: string): string {
-  const part = path.split("/")[4] ?? "service";
+  const parts = path.split("/");
+  const part = parts[parts[2] === "sites" ? 4 : 2] ?? "service";
   return part.startsWith("feed") ? "feed" : part in TAGS ? part : "service";
 }
 
@@ -139,6 +153,12 @@ export function openapiDocument(): Json {
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "Scopes: ingest, read, feed, write, admin." },
+        access: {
+          type: "apiKey",
+          in: "header",
+          name: "Cf-Access-Jwt-Assertion",
+          description: "Cloudflare Access, where it is configured.",
+        },
       },
       schemas: namedSchemas(),
     },

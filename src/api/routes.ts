@@ -1,4 +1,5 @@
 /** Every route of the API; the router and the OpenAPI document are made from this list. */
+import { auditRoutes } from "./audit.ts";
 import type { Route } from "./call.ts";
 import { detectionRoutes } from "./detection.ts";
 import { feedRoutes } from "./feed.ts";
@@ -8,6 +9,7 @@ import { settingsRoutes } from "./settings.ts";
 import { silenceRoutes } from "./silences.ts";
 import { systemRoutes } from "./system.ts";
 import { thresholdRoutes } from "./thresholds.ts";
+import { tokenRoutes } from "./tokens.ts";
 
 export const routes: Route[] = [
   ...systemRoutes,
@@ -18,4 +20,6 @@ export const routes: Route[] = [
   ...detectionRoutes,
   ...settingsRoutes,
   ...feedRoutes,
+  ...tokenRoutes,
+  ...auditRoutes,
 ];
