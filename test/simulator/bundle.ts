@@ -35,6 +35,8 @@ const OBJECTS = `
   export { UserAgentClassifier } from "./src/edge/user-agent.ts";
   export { Peers } from "./src/edge/peers.ts";
   export { Channels } from "./src/edge/channels.ts";
+  export { Credentials } from "./src/api/credentials.ts";
+  export { RateLimits } from "./src/api/rate-limit.ts";
 `;
 const EDGE = `
   export { isolateOf } from "./durable-objects/isolate.ts";

@@ -40,6 +40,9 @@ export class Api {
       channels: new product.Channels((bytes) =>
         (GLOBALS.crypto as typeof globalThis.crypto).getRandomValues(bytes),
       ),
+      credentials: new product.Credentials(),
+      access: undefined,
+      limits: new product.RateLimits(0),
       random: (GLOBALS.Math as Math).random,
       wait: (GLOBALS.scheduler as { wait(ms: number): Promise<void> }).wait,
       log: () => undefined,

@@ -65,6 +65,8 @@ export interface Product {
   UserAgentClassifier: new () => object;
   Peers: new () => object;
   Channels: new (random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array) => object;
+  Credentials: new () => object;
+  RateLimits: new (perMinute: number) => object;
 }
 
 /** An isolate's batch, as far as it tells what is not sent yet. */
