@@ -10,12 +10,15 @@ import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { IngestLog } from "../src/ingest/log.ts";
 import { recover } from "../src/ingest/recovery.ts";
 import { type Options, parseOptions } from "../src/options.ts";
+import type { ShardFamilies } from "../src/reading/families.ts";
 import type { ListedRow, ListQuery } from "../src/reading/list.ts";
+import type { ShardRelated } from "../src/reading/related.ts";
 import type { ShardSummary } from "../src/reading/summary.ts";
-import type { FingerprintAnswer } from "../src/schemas/reading.ts";
+import type { FingerprintAnswer, TimelineAnswer } from "../src/schemas/reading.ts";
 import type { ShardReport } from "../src/signals/census-wire.ts";
 import type { DryRun, SiteHistory } from "../src/thresholds/dry-run.ts";
 import type { Threshold } from "../src/thresholds/rule.ts";
+import type { Part } from "../src/window/families.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
@@ -91,6 +94,7 @@ export class FingerprintShard extends DurableObject<Env> {
       log: this.#log,
       ranks: this.#ranks,
       watch: this.#watch,
+      logBack: () => this.#store.logRowsBack(),
       firstDataMs: () => this.#firstDataMs(),
     });
     this.#siteWatch = new SiteWatch({
@@ -136,6 +140,21 @@ export class FingerprintShard extends DurableObject<Env> {
   list(query: ListQuery): { asOfMs: number; rows: ListedRow[] } {
     this.#advance();
     return this.#reader.list(query);
+  }
+
+  timeline(ja4: string): TimelineAnswer | undefined {
+    this.#advance();
+    return this.#reader.timeline(ja4);
+  }
+
+  related(ja4: string): ShardRelated {
+    this.#advance();
+    return this.#reader.related(ja4);
+  }
+
+  families(part: Part): ShardFamilies {
+    this.#advance();
+    return this.#reader.families(part);
   }
 
   summary(): ShardSummary {

@@ -1,6 +1,7 @@
 /** A shard's side of the Census: what it reported last, and the site's tables that came back. */
 import { sameBytes } from "../src/base/hash.ts";
 import { OBJECT_CALL_TIMEOUT_MS, RANKS_FRESH_MS } from "../src/config.ts";
+import { addTotals, type SiteTotals, totalsOf } from "../src/signals/blast-radius.ts";
 import {
   encodeRankCounts,
   type RankTables,
@@ -9,6 +10,8 @@ import {
   type ShardReport,
 } from "../src/signals/census-wire.ts";
 import { type LocalRanks, RANKED, RankReport, type RankValues, SiteRanks } from "../src/signals/ranks.ts";
+import { EVERYTHING } from "../src/window/fingerprints.ts";
+import type { Tally } from "../src/window/tally.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** Who reports; `known`: revision of the merged tables that it has. */
@@ -28,6 +31,8 @@ export interface CensusObject {
 export interface RankedWindow {
   readonly nowMs: number;
   rankValues(): RankValues;
+  /** Sums over the whole shard's hour. */
+  tally(id: number, window: "1h"): Tally;
   readonly fingerprints: { id(ja4: string): number | undefined; tag(id: number): number };
 }
 
@@ -41,6 +46,8 @@ export class RanksLink {
   #tables: { revision: number; encoded: RankTables } | undefined;
   /** Revision that the Census has of us. */
   #toldRevision: number | undefined;
+  /** The other shards' hours in total, as of the newest whole answer. */
+  #others: SiteTotals | undefined;
   #missing: number[] = [];
   #running: Promise<boolean> | undefined;
   #exchangedMs = 0;
@@ -93,6 +100,15 @@ export class RanksLink {
     return this.#held.ranks.of(this.#held.report, id, this.#window.fingerprints.tag(id));
   }
 
+  /** The site's hour in total: this shard as of now, the others as they last told; `undefined` = not known. */
+  totals(): SiteTotals | undefined {
+    return this.#others === undefined ? undefined : addTotals(this.#others, this.#own());
+  }
+
+  #own(): SiteTotals {
+    return totalsOf(this.#window.tally(EVERYTHING, "1h"));
+  }
+
   async #exchange(shards: number, firstDataMs: number, nextMs: number | undefined): Promise<boolean> {
     const { report, told, encoded } = this.#count(firstDataMs, nextMs);
     const isHeld = this.#toldRevision === told.revision;
@@ -108,8 +124,19 @@ export class RanksLink {
     this.#missing = answer.missing;
     this.firstDataMs = answer.firstDataMs;
     // Tables without a shard would rank everyone too high: the older, whole ones are better.
-    if (answer.complete) this.#hold(report, answer);
+    if (answer.complete) {
+      this.#hold(report, answer);
+      this.#holdOthers(told.totals, answer.totals);
+    }
     return true;
+  }
+
+  /** Without its own numbers, so that these can be added as of now: no share is then above 1. */
+  #holdOthers(own: SiteTotals | undefined, site: SiteTotals | undefined): void {
+    this.#others =
+      own === undefined || site === undefined
+        ? undefined
+        : { reqs: site.reqs - own.reqs, browserReqs: site.browserReqs - own.browserReqs };
   }
 
   /** No tables = those that are held already: as many fingerprints have each value, though perhaps other ones. */
@@ -134,6 +161,7 @@ export class RanksLink {
       asOfMs: report.asOfMs,
       ...(nextMs === undefined ? {} : { nextMs }),
       ...(firstDataMs === 0 ? {} : { firstDataMs }),
+      totals: this.#own(),
       revision: this.#revisionOf(encoded, report.asOfMs),
     };
     return { report, told, encoded };

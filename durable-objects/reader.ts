@@ -4,12 +4,17 @@ import { fitOffsets, type OffsetFit } from "../src/detect/offsets.ts";
 import { siteOf } from "../src/detect/site-view.ts";
 import type { IngestLog } from "../src/ingest/log.ts";
 import type { ShardMemory } from "../src/ingest/memory.ts";
+import type { LogRow } from "../src/ingest/recovery.ts";
+import { familyColumns, type ShardFamilies } from "../src/reading/families.ts";
 import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
 import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
+import { relatedFingerprints, type ShardRelated } from "../src/reading/related.ts";
 import { type ShardSummary, windowTotals } from "../src/reading/summary.ts";
-import type { FingerprintAnswer } from "../src/schemas/reading.ts";
+import { timelineOf } from "../src/reading/timeline.ts";
+import type { FingerprintAnswer, TimelineAnswer } from "../src/schemas/reading.ts";
 import { type DryRun, dryRun, type SiteHistory, siteMinutes } from "../src/thresholds/dry-run.ts";
 import type { Threshold } from "../src/thresholds/rule.ts";
+import type { Part } from "../src/window/families.ts";
 import type { RanksLink } from "./ranks-link.ts";
 import type { ShardPlace } from "./stubs.ts";
 import type { Watch } from "./watch.ts";
@@ -22,6 +27,8 @@ export interface Readable {
   log: IngestLog;
   ranks: RanksLink;
   watch: Watch;
+  /** The log's rows, newest first. */
+  logBack(): Iterable<LogRow>;
   /** The site's first data as far as the shard or the Census knows, ms; 0 = none. */
   firstDataMs(): number;
 }
@@ -40,6 +47,7 @@ export class Reader {
     const { window } = memory;
     const site = siteOf(window, this.#of.firstDataMs());
     const ranksAsOfMs = ranks.asOfMs === undefined ? undefined : Math.min(ranks.asOfMs, window.nowMs);
+    const totals = ranks.totals();
     const found = ja4s.flatMap((ja4) => {
       const id = window.fingerprints.id(ja4);
       if (id === undefined) return [];
@@ -50,6 +58,7 @@ export class Reader {
         ranks: ranks.of(ja4),
         ranksAsOfMs,
         offsets: this.#offsetsNow(),
+        totals,
         episodes: watch.episodesOf(ja4),
       });
     });
@@ -63,6 +72,25 @@ export class Reader {
       asOfMs: window.nowMs,
       rows: listFingerprints(window, query, (ja4) => scores.get(ja4)),
     };
+  }
+
+  /** The last hour by minute; `undefined` when the fingerprint was not seen in it. */
+  timeline(ja4: string): TimelineAnswer | undefined {
+    const { memory, firstDataMs, logBack } = this.#of;
+    const { window } = memory;
+    const id = window.fingerprints.id(ja4);
+    if (id === undefined) return undefined;
+    return timelineOf(ja4, id, window, siteOf(window, firstDataMs()), logBack());
+  }
+
+  /** What the shard has that shares a part with `ja4`, which may be another shard's. */
+  related(ja4: string): ShardRelated {
+    const scores = this.#of.watch.scores();
+    return relatedFingerprints(this.#of.memory.window, ja4, (other) => scores.get(other));
+  }
+
+  families(part: Part): ShardFamilies {
+    return familyColumns(this.#of.memory.window.families(part));
   }
 
   summary(): ShardSummary {

@@ -41,6 +41,11 @@ const SEQ_A_MS = 1_024;
 /** Code of before counted rows from 1; no time is as small. */
 const SEQ_COUNTED_MAX = 2 ** 40;
 
+function logRow(minute: number, { seq, frame }: { seq: number; frame: ArrayBuffer }): LogRow {
+  const atMs = seq < SEQ_COUNTED_MAX ? undefined : Math.floor(seq / SEQ_A_MS);
+  return { minute, seq, atMs, bytes: new Uint8Array(frame) };
+}
+
 export class ShardStore implements LogDisk {
   readonly meta: Meta;
   readonly #storage: Sql;
@@ -91,9 +96,24 @@ export class ShardStore implements LogDisk {
         `SELECT seq, frame FROM log_${minute} WHERE seq > ? ORDER BY seq`,
         minute === after.minute ? after.seq : 0,
       );
-      for (const { seq, frame } of seqs) {
-        const atMs = seq < SEQ_COUNTED_MAX ? undefined : Math.floor(seq / SEQ_A_MS);
-        yield { minute, seq, atMs, bytes: new Uint8Array(frame) };
+      for (const row of seqs) yield logRow(minute, row);
+    }
+  }
+
+  /** All rows of the log, newest first. A statement for each: one that is left half read would lock its table. */
+  *logRowsBack(): Generator<LogRow> {
+    for (const minute of this.#logs.toReversed()) {
+      let before = Number.MAX_SAFE_INTEGER;
+      for (;;) {
+        const [row] = this.#storage.sql
+          .exec<{ seq: number; frame: ArrayBuffer }>(
+            `SELECT seq, frame FROM log_${minute} WHERE seq < ? ORDER BY seq DESC LIMIT 1`,
+            before,
+          )
+          .toArray();
+        if (row === undefined) break;
+        before = row.seq;
+        yield logRow(minute, row);
       }
     }
   }

@@ -46,6 +46,8 @@ export interface Parameter {
   name: string;
   in: "query" | "header";
   description: string;
+  /** Absent = it may be left out. */
+  required?: boolean;
   schema: z.ZodMiniType;
 }
 

@@ -1,9 +1,10 @@
 /** Reading fingerprints and the site's summary (contract §4). */
 import * as z from "zod/mini";
 import { shardOf } from "../base/hash.ts";
-import { Problem } from "../base/problem.ts";
+import { Problem, unavailable } from "../base/problem.ts";
 import { rfc3339 } from "../base/time.ts";
 import { type ListQuery, mergeLists } from "../reading/list.ts";
+import { mergeRelated } from "../reading/related.ts";
 import { mergeSummaries } from "../reading/summary.ts";
 import { ja4Glob, pageLimit, windowName } from "../schemas/common.ts";
 import {
@@ -11,8 +12,10 @@ import {
   fingerprintList,
   lookupAnswer,
   lookupRequest,
+  related,
   SORTS,
   summary,
+  timeline,
 } from "../schemas/reading.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { readJson } from "./body.ts";
@@ -73,6 +76,26 @@ export const fingerprintRoutes: Route[] = [
   },
   {
     method: "GET",
+    path: "/v1/sites/:site/fingerprints/:ja4/timeline",
+    scope: "read",
+    operationId: "getTimeline",
+    summary: "A fingerprint's last 60 minutes, one by one, with what was expected of each.",
+    answers: { 200: { description: "60 minutes, oldest first.", schema: timeline } },
+    problems: [400, 503],
+    handle: history,
+  },
+  {
+    method: "GET",
+    path: "/v1/sites/:site/fingerprints/:ja4/related",
+    scope: "read",
+    operationId: "listRelatedFingerprints",
+    summary: "Fingerprints of the site that share a part with one.",
+    answers: { 200: { description: "At most 50 a part, most requests first.", schema: related } },
+    problems: [400, 503],
+    handle: relatives,
+  },
+  {
+    method: "GET",
     path: "/v1/sites/:site/summary",
     scope: "read",
     operationId: "getSummary",
@@ -116,14 +139,48 @@ async function list({ at, url }: Call): Promise<Response> {
   );
 }
 
-async function one({ at, params }: Call): Promise<Response> {
+/** The path's fingerprint; throws 400 for what is none. */
+function ja4Of({ params }: Call): string {
   const ja4 = params.ja4!;
   if (!isJa4(ja4)) throw new Problem(400, "ja4", "The path does not name a JA4 fingerprint.");
+  return ja4;
+}
+
+function unseen(): Problem {
+  return new Problem(404, "unseen", "The fingerprint was not seen in the last hour.");
+}
+
+async function one(call: Call): Promise<Response> {
+  const ja4 = ja4Of(call);
+  const { at } = call;
   const map = await at.map();
   const { found, missing } = await at.shard(map, shardOf(ja4, map.shards, map.epoch)).read([ja4]);
   const form = found[0];
-  if (form === undefined) throw new Problem(404, "unseen", "The fingerprint was not seen in the last hour.");
+  if (form === undefined) throw unseen();
   return json({ ...form, ...partialOf(missing) });
+}
+
+async function history(call: Call): Promise<Response> {
+  const ja4 = ja4Of(call);
+  const { at } = call;
+  const map = await at.map();
+  const answer = await at.shard(map, shardOf(ja4, map.shards, map.epoch)).timeline(ja4);
+  if (answer === undefined) throw unseen();
+  return json(answer);
+}
+
+async function relatives(call: Call): Promise<Response> {
+  const ja4 = ja4Of(call);
+  const { at } = call;
+  const map = await at.map();
+  const { answers, missing } = await gather(at, map, (shard) => shard.related(ja4));
+  if (!answers.some(({ isSeen }) => isSeen)) {
+    // Only its own shard can say that it was not seen.
+    if (missing.includes(shardOf(ja4, map.shards, map.epoch)))
+      throw unavailable("The fingerprint's shard does not answer.");
+    throw unseen();
+  }
+  return json({ same: mergeRelated(answers), ...partialOf(missing) });
 }
 
 async function lookup({ at, request }: Call): Promise<Response> {

@@ -2,16 +2,19 @@
 import type { KeyedHash } from "../base/hash.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
+import type { ShardFamilies } from "../reading/families.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
+import type { ShardRelated } from "../reading/related.ts";
 import type { ShardSummary } from "../reading/summary.ts";
 import type { DetectionInput } from "../schemas/detection.ts";
-import type { FingerprintAnswer } from "../schemas/reading.ts";
+import type { FingerprintAnswer, TimelineAnswer } from "../schemas/reading.ts";
 import type { SilenceInput } from "../schemas/silence.ts";
 import type { ThresholdInput } from "../schemas/threshold.ts";
 import type { Actor, AuditItem, TokenInput } from "../schemas/token.ts";
 import type { DryRun, SiteHistory } from "../thresholds/dry-run.ts";
 import type { Threshold } from "../thresholds/rule.ts";
 import type { Silence } from "../thresholds/silences.ts";
+import type { Part } from "../window/families.ts";
 import type { IngestResult } from "../wire/ingest.ts";
 
 /** What the feed runs of a site's settings. */
@@ -144,6 +147,10 @@ export interface ShardObject {
   noteDuplicate(count: number): Promise<void>;
   read(ja4s: string[]): Promise<{ found: FingerprintAnswer[]; missing: number[] }>;
   list(query: ListQuery): Promise<{ asOfMs: number; rows: ListedRow[] }>;
+  /** `undefined` = not seen in the last hour. */
+  timeline(ja4: string): Promise<TimelineAnswer | undefined>;
+  related(ja4: string): Promise<ShardRelated>;
+  families(part: Part): Promise<ShardFamilies>;
   summary(): Promise<ShardSummary>;
   dryRun(threshold: Threshold): Promise<DryRun>;
   siteHistory(): Promise<SiteHistory>;

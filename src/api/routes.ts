@@ -2,6 +2,7 @@
 import { auditRoutes } from "./audit.ts";
 import type { Route } from "./call.ts";
 import { detectionRoutes } from "./detection.ts";
+import { familyRoutes } from "./families.ts";
 import { feedRoutes } from "./feed.ts";
 import { fingerprintRoutes } from "./fingerprints.ts";
 import { observationRoutes } from "./observations.ts";
@@ -15,6 +16,7 @@ export const routes: Route[] = [
   ...systemRoutes,
   ...observationRoutes,
   ...fingerprintRoutes,
+  ...familyRoutes,
   ...thresholdRoutes,
   ...silenceRoutes,
   ...detectionRoutes,

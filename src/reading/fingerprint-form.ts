@@ -6,8 +6,10 @@ import { divergences, type OffsetFit } from "../detect/offsets.ts";
 import { subjectOf } from "../detect/site-view.ts";
 import type { Episode, Site } from "../detect/types.ts";
 import type { FingerprintAnswer } from "../schemas/reading.ts";
+import { blastRadius, type SiteTotals, totalsOf } from "../signals/blast-radius.ts";
 import { globalPopulation, globalSignals } from "../signals/global.ts";
 import { localSignals } from "../signals/local.ts";
+import { namesOf } from "../signals/names.ts";
 import type { LocalRanks } from "../signals/ranks.ts";
 import { windowNumbers } from "../window/snapshot.ts";
 import type { Window } from "../window/window.ts";
@@ -20,6 +22,8 @@ export interface FormContext {
   ranks: LocalRanks;
   ranksAsOfMs: number | undefined;
   offsets: OffsetFit;
+  /** The whole site's hour; `undefined` until every shard has told its own. */
+  totals: SiteTotals | undefined;
   /** Active anomalies of this fingerprint. */
   episodes: Episode[];
 }
@@ -40,6 +44,7 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
     local: localSignals(hour, context.ranks),
     divergence: divergences(subject, context.offsets),
     anomalies: episodes.map(({ anomalyId, kind }) => ({ anomaly_id: anomalyId, kind })),
+    names: namesOf(ja4),
   };
   if (context.ranksAsOfMs !== undefined) form.ranks_as_of = rfc3339(context.ranksAsOfMs);
   if (isPseudo(ja4)) form.source = "tls";
@@ -54,6 +59,10 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
     };
   }
   if (expected !== undefined) form.expected = { reqs_1m: expected };
+  if (context.totals !== undefined) {
+    const radius = blastRadius(totalsOf(window.tally(id, "1h")), context.totals);
+    if (radius !== undefined) form.blast_radius = radius;
+  }
   const score = topScore(episodes);
   if (score !== undefined) form.score = score;
   return form;

@@ -2,6 +2,7 @@
 import { rfc3339 } from "../base/time.ts";
 import type { WindowName } from "../config.ts";
 import type { FingerprintRow, SORTS } from "../schemas/reading.ts";
+import { namesOf } from "../signals/names.ts";
 import { FIRST_ID } from "../window/fingerprints.ts";
 import { DISTINCTS, windowNumbers } from "../window/snapshot.ts";
 import type { Window } from "../window/window.ts";
@@ -49,7 +50,7 @@ export function listFingerprints(
     }
     top.offer(value, id);
   }
-  return top.sorted().map(({ value, id }) => ({ value, row: rowOf(window, query, id, scoreOf) }));
+  return top.sorted().map(({ value, id }) => ({ value, row: rowOf(window, query.window, id, scoreOf) }));
 }
 
 /** One page out of several shards' rows, and where the next one starts. */
@@ -104,14 +105,15 @@ function sortValues(
   }
 }
 
-function rowOf(
+/** The short form of a fingerprint, with the numbers of one window. */
+export function rowOf(
   window: Window,
-  query: ListQuery,
+  name: WindowName,
   id: number,
   scoreOf: (ja4: string) => number | undefined,
 ): FingerprintRow {
   const ja4 = window.fingerprints.ja4(id);
-  const { reqs, ips, uas, paths, browser_ratio } = windowNumbers(window, id, query.window);
+  const { reqs, ips, uas, paths, browser_ratio } = windowNumbers(window, id, name);
   const score = scoreOf(ja4);
   return {
     ja4,
@@ -122,5 +124,6 @@ function rowOf(
     ...(browser_ratio === undefined ? {} : { browser_ratio }),
     ...(score === undefined ? {} : { score }),
     last_seen: rfc3339(window.fingerprints.lastSeenMs(id)),
+    names: namesOf(ja4),
   };
 }

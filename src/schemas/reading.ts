@@ -89,6 +89,16 @@ const divergence = z
     description: "A local ratio against the global one passed through this site's usual offset.",
   });
 
+const names = z.array(
+  z
+    .object({ name: z.string(), source: z.string(), confidence: z.enum(["low", "medium"]) })
+    .register(components, {
+      id: "ClientName",
+      description:
+        "A client that is publicly known to send the fingerprint: a hint, no identity. Empty when none is known.",
+    }),
+);
+
 const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 
 export const fingerprint = z
@@ -105,9 +115,17 @@ export const fingerprint = z
     global: z.optional(globalSignals),
     divergence: z.array(divergence),
     expected: z.optional(z.object({ reqs_1m: interval })),
+    blast_radius: z.optional(
+      z.object({ share_of_reqs: ratio, share_of_browser_reqs: optionalRatio }).register(components, {
+        id: "BlastRadius",
+        description:
+          "What blocking the fingerprint would have hit in the last hour: its share of the site's requests, and of those with a browser's user agent (absent when the site has none).",
+      }),
+    ),
     waf_expression: z.optional(z.string()),
     score: z.optional(z.number()),
     anomalies: z.array(z.object({ anomaly_id: z.string(), kind: z.string() })),
+    names,
     partial: z.optional(z.object({ missing_shards: z.array(count) })),
   })
   .register(components, {
@@ -126,6 +144,7 @@ export const fingerprintRow = z
     browser_ratio: optionalRatio,
     score: z.optional(z.number()),
     last_seen: time,
+    names,
   })
   .register(components, {
     id: "FingerprintRow",
@@ -145,6 +164,62 @@ export const fingerprintList = z
   .register(components, {
     id: "FingerprintList",
     description: "A page; `next_cursor` is absent on the last one.",
+  });
+
+export const timeline = z
+  .object({
+    ja4,
+    as_of: time,
+    minutes: z.array(
+      z.object({
+        from: time,
+        reqs: count,
+        ips: optionalCount,
+        uas: optionalCount,
+        paths: optionalCount,
+        error_ratio: optionalRatio,
+        expected: z.optional(interval),
+      }),
+    ),
+    partial,
+  })
+  .register(components, {
+    id: "Timeline",
+    description:
+      "The last 60 minutes, oldest first; the last one is still filling. `expected` is what the minutes before it made usual; absent where there are fewer than 10 of them. `ips`, `uas`, `paths` are exact where the shard can count them again from its log, and absent for minutes further back than it reads for one answer.",
+  });
+export type TimelineAnswer = z.infer<typeof timeline>;
+
+const relatedRows = z.array(fingerprintRow);
+export const related = z
+  .object({ same: z.object({ a: relatedRows, b: relatedRows, c: relatedRows }), partial })
+  .register(components, {
+    id: "Related",
+    description:
+      "Other fingerprints of the site's last hour with the same part a (protocol, version, counts, ALPN), b (ciphers), c (extensions): most requests first, at most 50 each, numbers of the hour. A pseudo fingerprint has no parts and nothing related.",
+  });
+export type RelatedAnswer = z.infer<typeof related>;
+
+export const family = z
+  .object({
+    part: z.enum(["a", "b", "c"]),
+    value: z.string(),
+    reqs_1h: count,
+    fingerprints_1h: count,
+    newborn_1m: count,
+  })
+  .register(components, {
+    id: "Family",
+    description:
+      "The fingerprints that share a part of their JA4. `newborn_1m`: those that came in the last minute and were not there in the hour before.",
+  });
+export type FamilyAnswer = z.infer<typeof family>;
+
+export const familyList = z
+  .object({ families: z.array(family), next_cursor: z.optional(z.string()), partial })
+  .register(components, {
+    id: "FamilyList",
+    description: "A page, most requests first; `next_cursor` is absent on the last one.",
   });
 
 export const SORTS = ["reqs", "ips", "uas", "paths", "score", "last_seen"] as const;

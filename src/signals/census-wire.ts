@@ -4,7 +4,9 @@
  * never a rank. Calls of the first form had other names (`report`, `rankReport`), so old code refuses these as a whole and
  * cannot take a report for an empty one.
  */
+
 import { CountsError, decodeCounts, encodeCounts } from "../sketch/counts-codec.ts";
+import type { SiteTotals } from "./blast-radius.ts";
 import { ofRanked, RANKED, type RankCounts, type Ranked } from "./ranks.ts";
 
 /** One encoded table each. */
@@ -17,6 +19,8 @@ interface ReportTimes {
   nextMs?: number;
   /** Event time of its first request ever; absent = none yet. */
   firstDataMs?: number;
+  /** Its hour in total; code of before does not tell it. */
+  totals?: SiteTotals;
   /** Of the tables: another one, another content. */
   revision: number;
 }
@@ -39,6 +43,8 @@ interface AnswerTimes {
   asOfMs: number;
   /** Event time of the site's first request; absent = none yet. */
   firstDataMs?: number;
+  /** The shards' hours together; absent while one of them is not known. */
+  totals?: SiteTotals;
   /** Of the merged tables: another one, another content. */
   revision: number;
 }
@@ -68,6 +74,7 @@ export function readShardReport(told: unknown): ReadReport | "unknown_form" {
   return {
     asOfMs,
     revision,
+    ...readTotals(told.totals),
     ...(nextMs === undefined ? {} : { nextMs }),
     ...(firstDataMs === undefined ? {} : { firstDataMs }),
     counts,
@@ -89,6 +96,7 @@ export function readCensusAnswer(told: unknown): ReadAnswer | "unknown_form" {
     missing: missing as number[],
     asOfMs,
     revision,
+    ...readTotals(told.totals),
     ...(firstDataMs === undefined ? {} : { firstDataMs }),
     counts,
   };
@@ -112,11 +120,17 @@ function readTables(told: unknown): RankCounts | undefined | "unknown_form" {
   return tables as RankCounts;
 }
 
+/** Totals in a form that this code does not know are as good as none: ranks do not need them. */
+function readTotals(told: unknown): { totals?: SiteTotals } {
+  if (!isRecord(told) || !isTime(told.reqs) || !isTime(told.browserReqs)) return {};
+  return { totals: { reqs: told.reqs, browserReqs: told.browserReqs } };
+}
+
 function isRecord(told: unknown): told is Record<string, unknown> {
   return typeof told === "object" && told !== null;
 }
 
-/** Milliseconds since the epoch; a revision is one, too. */
+/** Milliseconds since the epoch; a revision is one, too, and a count looks the same. */
 function isTime(told: unknown): told is number {
   return Number.isSafeInteger(told) && (told as number) >= 0;
 }

@@ -1,8 +1,11 @@
 /** What the Census knows of a site's shards, and what it answers them; pure. */
 import { HOUR_MS } from "../config.ts";
 import { EMPTY_COUNTS } from "../sketch/count-of-counts.ts";
+import { addTotals, type SiteTotals } from "./blast-radius.ts";
 import { type CensusAnswer, encodeRankCounts, type RankTables, type ReadReport } from "./census-wire.ts";
 import { mergeRankCounts, ofRanked, type RankCounts } from "./ranks.ts";
+
+const NO_REQUESTS: SiteTotals = { reqs: 0, browserReqs: 0 };
 
 interface Held extends ReadReport {
   counts: RankCounts;
@@ -34,7 +37,8 @@ export class CensusBook {
       return true;
     }
     if (held === undefined || held.isAged || held.revision !== report.revision) return false;
-    this.#held.set(shard, { ...held, ...times });
+    const { counts: same, isAged } = held;
+    this.#held.set(shard, { ...times, counts: same, isAged });
     return true;
   }
 
@@ -70,6 +74,7 @@ export class CensusBook {
     }
     const complete = unheard.length === 0 || nowMs - this.#startedMs > HOUR_MS;
     const tables = complete ? this.#merged(nowMs) : undefined;
+    const totals = complete ? this.#totals() : undefined;
     return {
       ok: true,
       complete,
@@ -77,6 +82,7 @@ export class CensusBook {
       asOfMs,
       ...(Number.isFinite(firstDataMs) ? { firstDataMs } : {}),
       revision: this.#revision,
+      ...(totals === undefined ? {} : { totals }),
       ...(tables === undefined || known === this.#revision ? {} : { tables }),
     };
   }
@@ -89,10 +95,21 @@ export class CensusBook {
         this.#tables = undefined;
       } else if (!report.isAged && report.asOfMs < nowMs - HOUR_MS) {
         report.counts = ofRanked(() => EMPTY_COUNTS);
+        report.totals = NO_REQUESTS;
         report.isAged = true;
         this.#tables = undefined;
       }
     }
+  }
+
+  /** `undefined` when a shard did not tell its own. */
+  #totals(): SiteTotals | undefined {
+    let sum = NO_REQUESTS;
+    for (const { totals } of this.#held.values()) {
+      if (totals === undefined) return undefined;
+      sum = addTotals(sum, totals);
+    }
+    return sum;
   }
 
   #merged(nowMs: number): RankTables {

@@ -28,7 +28,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   feed: ["base", "wire", "detect", "thresholds"],
   // Shapes that users send and get, and the answers built from them.
   schemas: ["base", "wire", "ingest", "detect", "thresholds", "feed"],
-  reading: ["base", "wire", "window", "signals", "detect", "thresholds", "feed", "schemas"],
+  reading: ["base", "wire", "window", "signals", "detect", "ingest", "thresholds", "feed", "schemas"],
   api: [
     "base",
     "wire",

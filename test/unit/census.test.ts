@@ -13,6 +13,7 @@ import {
 } from "../../src/signals/census-wire.ts";
 import { ofRanked, type RankCounts } from "../../src/signals/ranks.ts";
 import { countOfCounts, EMPTY_COUNTS } from "../../src/sketch/count-of-counts.ts";
+import { TALLY_WIDTH } from "../../src/window/tally.ts";
 import { Window } from "../../src/window/window.ts";
 import { frameOf } from "../support/window-frames.ts";
 
@@ -193,6 +194,7 @@ describe("a shard's exchange", () => {
       nowMs: NOW,
       reqs: column(5, 9),
       rankValues: () => ({ ...one, reqs: window.reqs }),
+      tally: () => new Uint32Array(TALLY_WIDTH),
       fingerprints: { id: (ja4: string) => ids.get(ja4), tag: (id: number) => one.tags[id]! },
     };
     const world = linked(window);

@@ -11,7 +11,10 @@ const query: ListQuery = {
   limit: 2,
   after: undefined,
 };
-const row = (ja4: string, value: number): ListedRow => ({ value, row: { ja4, reqs: value, last_seen: "" } });
+const row = (ja4: string, value: number): ListedRow => ({
+  value,
+  row: { ja4, reqs: value, last_seen: "", names: [] },
+});
 const names = (rows: { ja4: string }[]) => rows.map(({ ja4 }) => ja4);
 
 describe("pages over several shards", () => {

@@ -174,6 +174,19 @@ describe("partial failure of ingest", () => {
     expect((await call(`/v1/sites/default/fingerprints/${ja4On(3)}`)).status).toBe(200);
   });
 
+  it("REL-3: relatives and families of a site with a shard down are partial, unless it is the fingerprint's own", async () => {
+    await post("default", records(4));
+    await breakMethods(shardStub("default", 3), "related", "families", "timeline");
+    for (const path of [`fingerprints/${ja4On(0)}/related`, "families?part=a"]) {
+      const answer = await call(`/v1/sites/default/${path}`);
+      expect(await answer.json()).toMatchObject({ partial: { missing_shards: [3] } });
+    }
+    for (const what of ["related", "timeline"])
+      expect((await call(`/v1/sites/default/fingerprints/${ja4On(3)}/${what}`)).status).toBe(503);
+    await evictDurableObject(shardStub("default", 3));
+    expect((await call(`/v1/sites/default/fingerprints/${ja4On(3)}/timeline`)).status).toBe(200);
+  });
+
   it("READ-P2: a shard that hangs is given up in time: a missing part of lists, 503 where it alone knows", async () => {
     const stub = shardStub("default", 2);
     const gate = Promise.withResolvers<void>();

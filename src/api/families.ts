@@ -1,0 +1,57 @@
+/** Families: fingerprints that share a part of their JA4 (contract §4). */
+import * as z from "zod/mini";
+import { mergeFamilies } from "../reading/families.ts";
+import { pageLimit } from "../schemas/common.ts";
+import { familyList } from "../schemas/reading.ts";
+import { PARTS } from "../window/families.ts";
+import { type Call, json, queryParameters, type Route } from "./call.ts";
+import { decodeCursor, encodeCursor, nextLink } from "./cursor.ts";
+import { gather, partialOf } from "./gather.ts";
+import { validateQuery } from "./validate.ts";
+
+const familyQuery = z.object({
+  part: z.enum(PARTS, "required, one of a, b, c"),
+  limit: pageLimit,
+  cursor: z.optional(z.string()),
+});
+const DESCRIPTIONS = {
+  part: "Which part is shared: `a` (protocol, version, counts, ALPN), `b` (ciphers), `c` (extensions).",
+  limit: "Rows a page.",
+  cursor: "`next_cursor` of the page before.",
+};
+
+export const familyRoutes: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/sites/:site/families",
+    scope: "read",
+    operationId: "listFamilies",
+    summary: "Families of fingerprints by a part of their JA4, most requests first, in pages.",
+    parameters: queryParameters(familyQuery.shape, DESCRIPTIONS).map((parameter) =>
+      parameter.name === "part" ? { ...parameter, required: true } : parameter,
+    ),
+    answers: { 200: { description: "A page.", schema: familyList } },
+    problems: [400, 503],
+    handle: list,
+  },
+];
+
+async function list({ at, url }: Call): Promise<Response> {
+  const { part, limit, cursor } = validateQuery(familyQuery, url.searchParams);
+  const madeFor = `families ${part}`;
+  const decoded = cursor === undefined ? undefined : decodeCursor(cursor, madeFor);
+  const after = decoded === undefined ? undefined : { value: decoded.value, name: decoded.ja4 };
+  const { answers, missing } = await gather(at, await at.map(), (shard) => shard.families(part));
+  const { families, next } = mergeFamilies(part, answers, limit, after);
+  const nextCursor =
+    next === undefined ? undefined : encodeCursor({ query: madeFor, value: next.value, ja4: next.name });
+  return json(
+    {
+      families,
+      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
+      ...partialOf(missing),
+    },
+    200,
+    nextCursor === undefined ? {} : nextLink(url, nextCursor),
+  );
+}

@@ -1,0 +1,39 @@
+/**
+ * Which clients are known to send a fingerprint, from FoxIO's published mapping (`ja4plus-mapping.csv` in
+ * https://github.com/FoxIO-LLC/ja4, BSD 3-Clause for JA4; facts only, shortened): `fingerprint  name|name`.
+ * Why a name is a hint and no identity: docs/decisions/0011-names.md.
+ */
+export const FOXIO_MAPPING = `
+t13i181000_85036bcba153_d41ae481755e Python
+t13d181000_85036bcba153_d41ae481755e Python
+t13d4312h1_c7886603b240_b26ce05bbdd6 Python
+t13d1516h2_8daaf6152771_02713d6af862 Chromium
+q13d0312h3_55b375c5d22e_06cda9e17597 Chromium
+t13d1517h2_8daaf6152771_b0da82dd1658 Chromium
+t13d1517h2_8daaf6152771_b1ff8ab2d16f Chromium
+t13i1515h2_8daaf6152771_02713d6af862 Chromium
+q13i0311h3_55b375c5d22e_06cda9e17597 Chromium
+t13i1516h2_8daaf6152771_b0da82dd1658 Chromium
+t13i1516h2_8daaf6152771_b1ff8ab2d16f Chromium
+t13d1715h2_5b57614c22b0_7121afd63204 Firefox
+t13i1714h2_5b57614c22b0_7121afd63204 Firefox
+t13d2014h2_a09f3c656075_14788d8d241b Safari
+t13i2013h2_a09f3c656075_14788d8d241b Safari
+t13d190900_9dc949149365_97f8aa674fd9 Go|Sliver
+t13i190800_9dc949149365_97f8aa674fd9 Go|Sliver
+t13d191000_9dc949149365_e7c285222651 Go
+t13d1412h2_e33ad33b3d25_6b314db333b6 Go
+t12d160700_8cdfa2d4673b_18dd7303c4a5 Go
+t13d141000_cbb2034c60b8_e7c285222651 Go
+t12d190800_d83cc789557e_7af1ed941c26 WinINET|Go
+t13d201100_2b729b4bf6f3_9e7b989ebec8 IcedID
+t13d880900_fcb5b95cb75a_b0d3b4ac2a14 SoftEther VPN Client
+t13i880900_fcb5b95cb75a_b0d3b4ac2a14 SoftEther VPN Client
+t12i190700_d83cc789557e_16bbda4055b2 Cobalt Strike 4.9.1
+t12i210700_76e208dd3e22_16bbda4055b2 Cobalt Strike 4.9.1
+t12d190800_d83cc789557e_16bbda4055b2 Cobalt Strike 4.9.1
+t12d210800_76e208dd3e22_16bbda4055b2 Cobalt Strike 4.9.1
+t12d520600_b380db6257eb_0a9c83bf8b96 LIFX smart bulb
+t12d8008h1_9cedc1f1428b_046e095b7c4a Nest
+t12d350600_9d4c96c0953b_0a9c83bf8b96 Philips Hue bridge
+`;
