@@ -1,6 +1,6 @@
 /** Families: fingerprints that share a part of their JA4 (contract §4). */
 import * as z from "zod/mini";
-import { mergeFamilies } from "../reading/families.ts";
+import { type FamilyPosition, mergeFamilies } from "../reading/families.ts";
 import { pageLimit } from "../schemas/common.ts";
 import { familyList } from "../schemas/reading.ts";
 import { PARTS } from "../window/families.ts";
@@ -39,12 +39,13 @@ export const familyRoutes: Route[] = [
 async function list({ at, url }: Call): Promise<Response> {
   const { part, limit, cursor } = validateQuery(familyQuery, url.searchParams);
   const madeFor = `families ${part}`;
-  const decoded = cursor === undefined ? undefined : decodeCursor(cursor, madeFor);
-  const after = decoded === undefined ? undefined : { value: decoded.value, name: decoded.ja4 };
+  const after = cursor === undefined ? undefined : positionOf(decodeCursor(cursor, madeFor));
   const { answers, missing } = await gather(at, await at.map(), (shard) => shard.families(part));
   const { families, next } = mergeFamilies(part, answers, limit, after);
   const nextCursor =
-    next === undefined ? undefined : encodeCursor({ query: madeFor, value: next.value, ja4: next.name });
+    next === undefined
+      ? undefined
+      : encodeCursor({ query: madeFor, value: next.reqs, ja4: String(next.family) });
   return json(
     {
       families,
@@ -54,4 +55,9 @@ async function list({ at, url }: Call): Promise<Response> {
     200,
     nextCursor === undefined ? {} : nextLink(url, nextCursor),
   );
+}
+
+/** A family stands in the place of a fingerprint in its cursors. */
+function positionOf({ value, ja4 }: { value: number; ja4: string }): FamilyPosition {
+  return { reqs: value, family: Number(ja4) };
 }

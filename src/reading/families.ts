@@ -12,9 +12,8 @@ export interface ShardFamilies {
 
 /** Where a page ended. */
 export interface FamilyPosition {
-  value: number;
-  /** The family's text. */
-  name: string;
+  reqs: number;
+  family: number;
 }
 
 export function familyColumns(rows: readonly FamilyRow[]): ShardFamilies {
@@ -26,7 +25,7 @@ export function familyColumns(rows: readonly FamilyRow[]): ShardFamilies {
   };
 }
 
-/** One page over all shards: most requests of the hour first, equal ones by their text. `limit` rows at most. */
+/** One page over all shards, most requests of the hour first; equal families have a fixed order. `limit` rows at most. */
 export function mergeFamilies(
   part: Part,
   shards: readonly ShardFamilies[],
@@ -36,23 +35,24 @@ export function mergeFamilies(
   const sums = new FamilySums();
   for (const { family, reqs, fingerprints, newborn } of shards)
     for (let i = 0; i < family.length; i++) sums.add(family[i]!, reqs[i]!, fingerprints[i]!, newborn[i]!);
-  const named = sums
-    .rows()
-    .filter(({ reqs }) => reqs > 0 && (after === undefined || reqs <= after.value))
-    .map((row) => ({ ...row, name: familyName(part, row.family) }))
-    .sort((a, b) => b.reqs - a.reqs || (a.name < b.name ? -1 : 1));
-  const rest =
-    after === undefined ? named : named.filter(({ reqs, name }) => reqs < after.value || name > after.name);
-  const page = rest.slice(0, limit);
+  const all = sums.rows();
+  const from = after === undefined ? 0 : all.findIndex((row) => comesAfter(row, after));
+  const page = from < 0 ? [] : all.slice(from, from + limit);
   const last = page.at(-1);
   return {
-    families: page.map(({ name, reqs, fingerprints, newborn }) => ({
+    families: page.map(({ family, reqs, fingerprints, newborn }) => ({
       part,
-      value: name,
+      value: familyName(part, family),
       reqs_1h: reqs,
       fingerprints_1h: fingerprints,
       newborn_1m: newborn,
     })),
-    next: rest.length > limit && last !== undefined ? { value: last.reqs, name: last.name } : undefined,
+    next:
+      last !== undefined && from + limit < all.length ? { reqs: last.reqs, family: last.family } : undefined,
   };
+}
+
+/** In the order of `FamilySums.rows`. */
+function comesAfter(row: FamilyPosition, other: FamilyPosition): boolean {
+  return row.reqs === other.reqs ? row.family > other.family : row.reqs < other.reqs;
 }

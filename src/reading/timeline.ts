@@ -45,7 +45,7 @@ const ERROR = RATIOS.indexOf("error");
 const AHEAD_MAX_MS = FUTURE_MAX_MS + FUTURE_SLACK_MS;
 
 /** Distinct counts by minute, exact up to 256 and then as good as a window's; a minute that is not there is not known. */
-export type MinuteDistincts = ReadonlyMap<number, Pick<MinuteRow, "ips" | "uas" | "paths">>;
+type MinuteDistincts = ReadonlyMap<number, Pick<MinuteRow, "ips" | "uas" | "paths">>;
 
 /** `logBack`: rows of the shard's log, newest first. The window must be advanced. */
 export function timelineOf(
@@ -82,7 +82,7 @@ export function timelineOf(
  * Distinct identities of a fingerprint in each minute from `first` to `nowMs`, as far as the log says. Reading ends with the
  * bounds of `LOG_READ_…`; what was read is then all there is of minutes that begin AHEAD_MAX_MS after the oldest row read.
  */
-export function minuteDistincts(
+function minuteDistincts(
   ja4: string,
   logBack: Iterable<LogRow>,
   first: number,

@@ -174,7 +174,7 @@ describe("relatives and families", () => {
     });
   });
 
-  it("FAM-2: pages neither repeat nor skip, equal families in the order of their text", () => {
+  it("FAM-2: pages neither repeat nor skip, however many are equal", () => {
     const counts = [3, 1, 3, 2, 1, 3, 1];
     const { window } = shardOf([
       { atMs: NOW, observed: counts.flatMap((n, i) => seen(`t13d1516h2_${hex(i)}_${hex(0)}`, n)) },
