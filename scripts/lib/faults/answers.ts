@@ -7,11 +7,16 @@
 const ALWAYS =
   "site|as_of|ranks_as_of|url|instance|shards|bytes|score|anomalies|suppressed|severity|divergence|expected";
 export const OWN = new RegExp(`^(${ALWAYS})$`);
-/** And ranks, which are as old as the last exchange with the Census; `partial`: one that took too long is not waited for. */
-export const OWN_AND_RANKS = new RegExp(`^(${ALWAYS}|partial|population|\\w+_(rank|quantile)_1h)$`);
+/**
+ * And ranks and shares of the site, which are as old as the last exchange with the Census; `partial`: one that took too long
+ * is not waited for.
+ */
+export const OWN_AND_RANKS = new RegExp(
+  `^(${ALWAYS}|partial|population|blast_radius|\\w+_(rank|quantile)_1h)$`,
+);
 /** And windows that move on within seconds, and counts of repeats, which a shard saves once a minute only. */
 export const LASTING = new RegExp(
-  `^(${ALWAYS}|population|\\w+_(rank|quantile)_1h|from|1m|5m|warm_up|active|duplicate)$`,
+  `^(${ALWAYS}|population|blast_radius|\\w+_(rank|quantile)_1h|from|1m|5m|warm_up|active|duplicate)$`,
 );
 
 /** A JSON text without the keys that `leaveOut` names, at any depth. */
