@@ -7,6 +7,7 @@ import { siteOf, subjectOf } from "../../src/detect/site-view.ts";
 import { groupRows } from "../../src/ingest/group-row.ts";
 import type { LogRow } from "../../src/ingest/recovery.ts";
 import { familyColumns, mergeFamilies } from "../../src/reading/families.ts";
+import { type ListQuery, listFingerprints, mergeLists } from "../../src/reading/list.ts";
 import { mergeRelated, relatedFingerprints } from "../../src/reading/related.ts";
 import { TIMELINE_MINUTES, timelineOf } from "../../src/reading/timeline.ts";
 import { blastRadius } from "../../src/signals/blast-radius.ts";
@@ -191,6 +192,34 @@ describe("relatives and families", () => {
       } while (next !== undefined);
       expect(values).toEqual(order);
     }
+  });
+});
+
+describe("a list that changes between its pages", () => {
+  it("PAGE-5: has whatever did not change exactly once", () => {
+    const names = Array.from(
+      { length: 9 },
+      (_, i) => `t13d1516h2_${i.toString(16).padStart(12, "0")}_000000000000`,
+    );
+    const at = NOW - 60_000;
+    const { window } = shardOf([
+      {
+        atMs: NOW,
+        observed: names.flatMap((ja4, i) => Array.from({ length: 1 + (i >> 1) }, () => ({ at, ja4 }))),
+      },
+    ]);
+    const changing = new Set([names[0], names[4], names[7]]);
+    const found: string[] = [];
+    let after: ListQuery["after"];
+    do {
+      const query: ListQuery = { sort: "reqs", order: "desc", window: "1h", ja4: undefined, limit: 2, after };
+      const page = mergeLists(query, [listFingerprints(window, query, () => undefined)]);
+      found.push(...page.rows.map(({ ja4 }) => ja4));
+      after = page.next;
+      window.apply(frameOf([...changing].map((ja4) => ({ at, ja4: ja4! }))), NOW);
+    } while (after !== undefined);
+    const unchanged = found.filter((ja4) => !changing.has(ja4));
+    expect(unchanged.toSorted()).toEqual(names.filter((ja4) => !changing.has(ja4)));
   });
 });
 
