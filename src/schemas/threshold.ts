@@ -155,7 +155,7 @@ export const thresholdTest = z
 export type ThresholdTestAnswer = z.infer<typeof thresholdTest>;
 
 /** The form that the shards run: durations in ms, defaults filled in. */
-export function compileThreshold(stored: ThresholdOutput): Threshold {
+export function compileThreshold(stored: ThresholdInput & { id: string }): Threshold {
   return {
     id: stored.id,
     scope: stored.scope ?? "fingerprint",
@@ -175,7 +175,7 @@ export function compileThreshold(stored: ThresholdOutput): Threshold {
   };
 }
 
-function conditionOf(condition: ThresholdOutput["when"]): Threshold["when"] {
+function conditionOf(condition: ThresholdInput["when"]): Threshold["when"] {
   if ("all" in condition) return { mode: "all", comparisons: condition.all };
   if ("any" in condition) return { mode: "any", comparisons: condition.any };
   return { mode: "all", comparisons: [condition] };
