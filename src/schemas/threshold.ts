@@ -131,7 +131,6 @@ export const thresholdOutput = z
     id: "Threshold",
     description: "A stored threshold; `active` lists the fingerprints it is raised for, or `site`.",
   });
-export type ThresholdOutput = z.infer<typeof thresholdOutput>;
 
 export const thresholdList = z
   .object({ items: z.array(thresholdOutput), next_cursor: z.optional(z.string()) })
