@@ -36,6 +36,8 @@ export class Credentials {
   readonly #asks = new Allowance(TOKENS_ASK_BURST, TOKENS_ASK_MS);
   #revision: number | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
+  /** Changes by this isolate: an answer to a question from before one does not make the list young again. */
+  #changes = 0;
   /** One request renews a list that is no longer fresh; should it die, another one does after this time. */
   #renewingUntilMs = 0;
   /** By the digest's first digits, which tell whoever measures times nothing of the token. */
@@ -67,16 +69,18 @@ export class Credentials {
   /** After a change by this isolate: the next request asks again. */
   forget(): void {
     this.#askedMs = Number.NEGATIVE_INFINITY;
+    this.#changes++;
   }
 
   async #renew(account: AccountObject, now: () => number): Promise<void> {
     // The list is as old as the question, not as the answer.
     const askedMs = now();
+    const changes = this.#changes;
     try {
       const { revision, list } = await this.#gate.pass(() => account.credentials(this.#revision), now);
       // Of two answers that crossed the newer list stays.
       if (list !== undefined && revision >= (this.#revision ?? 0)) this.#take(revision, list);
-      this.#askedMs = Math.max(this.#askedMs, askedMs);
+      if (changes === this.#changes) this.#askedMs = Math.max(this.#askedMs, askedMs);
     } catch (error) {
       if (error instanceof GateClosed) throw unavailable("Tokens cannot be checked now.");
       throw error;

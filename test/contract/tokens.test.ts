@@ -1,4 +1,6 @@
 /** Tokens made, rotated and revoked over the API, and the record of every change. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Ask,
@@ -219,6 +221,23 @@ describe("tokens", () => {
     await client.delete(`/v1/tokens/${gone.id}`);
     await server.restart();
     expect([await summary(kept.token), await summary(gone.token)]).toEqual([200, 401]);
+  });
+});
+
+describe("what is stored of tokens", () => {
+  it("TOKEN-20: no secret of a made token is in any file or in the server's output", async () => {
+    const made = await make();
+    const rotated = await client.post(`/v1/tokens/${made.id}/rotate`, { json: { overlap: "1h" } });
+    const files = readdirSync(server.dir, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
+    const holds = (text: string) => files.some((bytes) => bytes.includes(text));
+    // The control: its id is found there.
+    expect(holds(made.id)).toBe(true);
+    for (const { token } of [made, rotated.json<Made>()]) {
+      expect(holds(token.slice(3))).toBe(false);
+      expect(server.stderr()).not.toContain(token);
+    }
   });
 });
 

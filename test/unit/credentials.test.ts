@@ -150,6 +150,29 @@ describe("an isolate's list of tokens", () => {
   });
 });
 
+describe("a revocation by the isolate itself", () => {
+  it("TOKEN-21: holds at once, also when an answer from before it is still on its way", async () => {
+    const { state, credentials, status, set } = world();
+    expect(await status(KNOWN)).toBe(200);
+    let release = () => {};
+    state.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    state.nowMs += TOKENS_FRESH_MS + 1;
+    const revision = state.revision;
+    const late = credentials.find(
+      KNOWN,
+      { credentials: () => state.hold?.then(() => ({ revision })) } as unknown as AccountObject,
+      () => state.nowMs,
+    );
+    set([]);
+    credentials.forget();
+    release();
+    await late;
+    expect(await status(KNOWN)).toBe(401);
+  });
+});
+
 describe("rate limit", () => {
   it("RATE-2: a burst, then a steady pace; each caller for itself", () => {
     const limits = new RateLimits(60);
