@@ -4,6 +4,9 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import {
+  type AnomalyCounts,
+  type AnomalyPage,
+  type AnomalyQuery,
   type FeedSettings,
   SUBSCRIPTION_HEADER,
   type Subprotocol,
@@ -22,8 +25,10 @@ import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";
 import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
+import type { Feedback } from "../src/schemas/anomalies.ts";
 import { clientFrame } from "../src/schemas/feed.ts";
 import { pack } from "../src/wire/codec.ts";
+import { anomalyPage } from "./anomaly-page.ts";
 import type { Env } from "./env.ts";
 import { FeedStore, type StoredEvent } from "./sql/feed-store.ts";
 import { siteOfName } from "./stubs.ts";
@@ -87,6 +92,24 @@ export class AnomalyFeed extends DurableObject<Env> {
 
   useTicket(digest: string): boolean {
     return this.#store.useTicket(digest, Date.now());
+  }
+
+  anomalies(query: AnomalyQuery): AnomalyPage | "future_cursor" {
+    return anomalyPage(this.#store, query);
+  }
+
+  anomaly(anomalyId: string): { event: string; feedback?: Feedback } | undefined {
+    const found = this.#store.anomalies.find(anomalyId);
+    if (found === undefined) return undefined;
+    return { event: found.text, ...(found.feedback === undefined ? {} : { feedback: found.feedback }) };
+  }
+
+  putFeedback(anomalyId: string, feedback: Feedback): boolean {
+    return this.#store.anomalies.putFeedback(anomalyId, feedback);
+  }
+
+  counts(): AnomalyCounts & { clients: number } {
+    return { ...this.#store.anomalies.counts(), clients: this.ctx.getWebSockets().length };
   }
 
   /** Opens a subscription that the Worker has checked. 400 for a cursor of the future. */

@@ -225,6 +225,8 @@ export const RELATED_MAX = 50;
 /** What a shard reads of its log for one timeline at most: a frame takes some 10 µs, and others wait meanwhile. */
 export const LOG_READ_MAX_FRAMES = 4_096;
 export const LOG_READ_MAX_BYTES = 8 * 1024 * 1024;
+/** What a user may write about an anomaly. */
+export const FEEDBACK_NOTE_MAX_CHARS = 1_000;
 /** A read that shows ranks asks the Census again when the last exchange is older (contract §4: at most 10 s). */
 export const RANKS_FRESH_MS = SECOND_MS;
 /** … and does not wait longer than this for it. */

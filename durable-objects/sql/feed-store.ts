@@ -7,6 +7,7 @@ import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/config.ts";
 import { cursorText } from "../../src/feed/cursor.ts";
 import { type EventTraits, traitsOf } from "../../src/feed/filter.ts";
 import type { FeedEvent } from "../../src/wire/event.ts";
+import { AnomalyIndex } from "./anomaly-index.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
 
 const MIGRATIONS: Migration[] = [
@@ -31,12 +32,15 @@ export interface StoredEvent {
 
 export class FeedStore {
   readonly #storage: Sql;
+  /** The same events by the anomaly that they tell of. */
+  readonly anomalies: AnomalyIndex;
   #newest: number;
 
   constructor(storage: Sql) {
     migrate(storage, MIGRATIONS);
     this.#storage = storage;
     this.#newest = this.#edge("MAX") ?? 0;
+    this.anomalies = new AnomalyIndex(storage);
   }
 
   /** Sequence of the newest event; 0 = there never was one. */
@@ -75,6 +79,7 @@ export class FeedStore {
           JSON.stringify(traits),
           text,
         );
+        this.anomalies.note(sequence, parsed);
         fresh.push({ sequence, traits, text });
       }
       sql.exec("INSERT OR REPLACE INTO sources (source, high) VALUES (?, ?)", source, high);
@@ -107,6 +112,7 @@ export class FeedStore {
       nowMs - FEED_KEEP_MS,
       this.#newest - FEED_KEEP_EVENTS,
     );
+    this.anomalies.prune(this.oldest);
     this.#storage.sql.exec("DELETE FROM tickets WHERE expires_ms <= ?", nowMs);
   }
 

@@ -6,6 +6,7 @@ import type { ShardFamilies } from "../reading/families.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
 import type { ShardRelated } from "../reading/related.ts";
 import type { ShardSummary } from "../reading/summary.ts";
+import type { Feedback } from "../schemas/anomalies.ts";
 import type { DetectionInput } from "../schemas/detection.ts";
 import type { FingerprintAnswer, TimelineAnswer } from "../schemas/reading.ts";
 import type { SilenceInput } from "../schemas/silence.ts";
@@ -157,7 +158,48 @@ export interface ShardObject {
   activeThresholds(): Promise<Record<string, string[]>>;
 }
 
+/** Which anomalies are asked for; absent = all. */
+export interface AnomalyFilter {
+  active?: boolean;
+  kinds?: string[];
+  /** A glob; then events of the whole site are left out. */
+  ja4?: string;
+}
+
+export interface AnomalyQuery {
+  filter: AnomalyFilter;
+  /** Every event after this sequence, oldest first; absent = the newest event of each anomaly, newest first. */
+  since?: number;
+  /** Where the page before ended. */
+  cursor?: number;
+  limit: number;
+}
+
+export interface AnomalyPage {
+  /** Events as JSON. */
+  events: string[];
+  /** Sequence of the last one, when others follow. */
+  next?: number;
+  /** Events of these sequences were asked for and are no longer kept. */
+  gap?: { from: number; to: number };
+}
+
+/** What the feed counts for the metrics. */
+export interface AnomalyCounts {
+  /** Raised since the site's first start. */
+  raised: { kind: string; severity: string; count: number }[];
+  /** Not cleared yet. */
+  active: { kind: string; count: number }[];
+}
+
 export interface FeedObject {
+  /** A page, or that the cursor is newer than the newest event. */
+  anomalies(query: AnomalyQuery): Promise<AnomalyPage | "future_cursor">;
+  /** The newest event of an anomaly as JSON, and what users say of it. */
+  anomaly(anomalyId: string): Promise<{ event: string; feedback?: Feedback } | undefined>;
+  /** False when there is no such anomaly. */
+  putFeedback(anomalyId: string, feedback: Feedback): Promise<boolean>;
+  counts(): Promise<AnomalyCounts & { clients: number }>;
   addTicket(digest: string, expiresMs: number): Promise<void>;
   useTicket(digest: string): Promise<boolean>;
   fetch(request: Request): Promise<Response>;

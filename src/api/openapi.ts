@@ -120,6 +120,7 @@ const TAGS: Record<string, string> = {
   silences: "What is kept, but not delivered.",
   detection: "How the built-in kinds are set.",
   settings: "All settings of a site as one document.",
+  anomalies: "Anomalies as they stand, and what users say of them.",
   feed: "The feed of anomalous fingerprints.",
   tokens: "Who may do what.",
   audit: "Who did what.",

@@ -1,4 +1,6 @@
 /** Every route of the API; the router and the OpenAPI document are made from this list. */
+
+import { anomalyRoutes } from "./anomalies.ts";
 import { auditRoutes } from "./audit.ts";
 import type { Route } from "./call.ts";
 import { detectionRoutes } from "./detection.ts";
@@ -21,6 +23,7 @@ export const routes: Route[] = [
   ...silenceRoutes,
   ...detectionRoutes,
   ...settingsRoutes,
+  ...anomalyRoutes,
   ...feedRoutes,
   ...tokenRoutes,
   ...auditRoutes,

@@ -11,7 +11,13 @@ export interface FeedEvent {
   subject: string;
   time: string;
   datacontenttype: "application/json";
-  data: { kind: string; severity: "info" | "warning" | "critical"; score?: number; ja4?: string };
+  data: {
+    kind: string;
+    severity: "info" | "warning" | "critical";
+    score?: number;
+    ja4?: string;
+    anomaly_id?: string;
+  };
 }
 
 /** Every built-in kind of the contract, whether this version runs it or not. */
