@@ -27,12 +27,21 @@ function faultsOf(issues: readonly z.core.$ZodIssue[], at: readonly PropertyKey[
   });
 }
 
+/** No setting is nested deeper than a few levels; a body of brackets alone would overflow the stack of whoever walks it. */
+const DEPTH_MAX = 64;
+
 /** In what users write `null` means absent: object members that are null are left out, at every depth. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
+function withoutNulls(value: unknown, depth = 0): unknown {
+  if (depth > DEPTH_MAX) {
+    const errors = [{ pointer: "", detail: `nested deeper than ${DEPTH_MAX} levels` }];
+    throw new Problem(422, "invalid", "The body has values that are not allowed.", { errors });
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)]])),
+    Object.entries(value).flatMap(([key, member]) =>
+      member === null ? [] : [[key, withoutNulls(member, depth + 1)]],
+    ),
   );
 }
 
