@@ -3,6 +3,7 @@ import { disk } from "./disk.ts";
 import { evictions } from "./evictions.ts";
 import type { Fault } from "./fault.ts";
 import { feed } from "./feed.ts";
+import { fuzz } from "./fuzz.ts";
 import { hour } from "./hour.ts";
 import { kill, killEarlyAck } from "./kill.ts";
 import { laggard } from "./laggard.ts";
@@ -21,4 +22,5 @@ export const FAULTS: readonly Fault[] = [
   versions,
   parts,
   overload,
+  fuzz,
 ];

@@ -1,0 +1,193 @@
+/**
+ * Malformed payloads on every input of a running engine, many at once: none may be answered with a 5xx, break a connection,
+ * leave an uncaught error in the log, or cost memory for good. `FUZZ_CASES` and `FUZZ_SEED` make other and longer runs.
+ */
+import { Agent, request } from "node:http";
+import { Draw } from "../../../src/simulate/random.ts";
+import type { Schema } from "../../../test/support/json-schema.ts";
+import { atLeast, exactly, type Fault, type FaultContext, type Figure, shown, under } from "./fault.ts";
+import { type Payload, Payloads } from "./payloads.ts";
+import { FaultServer } from "./server.ts";
+import { type Replacement, Workshop } from "./workshop.ts";
+
+const FRAMED = new URL("../../../test/workerd/aux/framed.ts", import.meta.url);
+const CASES = 1_000_000;
+const CASES_QUICK = 8_000;
+const SEED = 20_261_123;
+/** Many, since a shard lets calls wait for each other before it writes them together. */
+const IN_FLIGHT = 256;
+/** Memory is compared from here on: before, the engine is still filling its caches and the site its tables. */
+const WARM_SHARE = 0.2;
+/** What an engine may hold more at the end than after the warm-up: the slack of its heap, MB. */
+const GROWTH_MAX_MB = 96;
+const TIMEOUT_MS = 30_000;
+const SHOWN_FAULTS = 5;
+const UNCAUGHT = /uncaught|unhandled|request_failed|fatal|segfault|assert/i;
+/** A bug for the control: a body that is `null` breaks the handler. */
+const PLANTED: Replacement = {
+  file: "src/api/validate.ts",
+  from: 'if (typeof value !== "object" || value === null) return value;',
+  to: 'if (typeof value !== "object") return value;',
+};
+
+function fuzzFault(name: string, about: string, replacements: readonly Replacement[]): Fault {
+  return {
+    name,
+    about,
+    run: async (context) => {
+      const workshop = new Workshop();
+      const server = await FaultServer.open({
+        root: await workshop.bundle({ entry: FRAMED, replacements }),
+        ...{ disk: workshop.folder(), shards: 2 },
+      });
+      try {
+        return await run(server, context);
+      } finally {
+        await server.kill();
+        workshop.close();
+      }
+    },
+  };
+}
+
+export const fuzz = fuzzFault(
+  "fuzz",
+  "a million malformed payloads over all inputs: no 5xx, memory flat",
+  [],
+);
+export const fuzzPlanted = fuzzFault("fuzz-planted", "the same with a planted 500, which must be found", [
+  PLANTED,
+]);
+
+interface Book {
+  payloads: number;
+  /** Answers by status; 0 = the connection broke. */
+  readonly statuses: Map<number, number>;
+  /** Targets by whether something got past the router: an answer other than 404 and 405. */
+  readonly reached: Set<string>;
+  readonly faults: string[];
+}
+
+async function run(server: FaultServer, { quick, log }: FaultContext): Promise<Figure[]> {
+  const seed = Number(process.env.FUZZ_SEED ?? SEED);
+  const cases = quick ? CASES_QUICK : Number(process.env.FUZZ_CASES ?? CASES);
+  const document = (await server.client.get("/openapi.json")).json<Schema>();
+  const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
+  const book: Book = { payloads: 0, statuses: new Map(), reached: new Set(), faults: [] };
+  let payloads = new Payloads(document, seed, Date.now());
+  let warmMb: number | undefined;
+  let next = 0;
+  const fromMs = performance.now();
+  const sender = async () => {
+    while (book.payloads < cases) {
+      const number = next++;
+      const payload = payloads.next(new Draw("fuzz", seed, number));
+      book.payloads += payload.count;
+      note(book, payload, number, await exchange(server, agent, payload));
+      if (number % 20_000 === 19_999) {
+        log(`${book.payloads} payloads, ${server.rssMb()?.toFixed(0)} MB`);
+        // Times in them must stay within the hour.
+        payloads = new Payloads(document, seed, Date.now());
+      }
+      if (warmMb === undefined && book.payloads >= cases * WARM_SHARE) warmMb = server.rssMb();
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, sender));
+  const seconds = (performance.now() - fromMs) / 1_000;
+  agent.destroy();
+  const alive = await server.client.get("/healthz");
+  const endMb = server.rssMb();
+  const wrong = [...book.statuses].filter(([status]) => status === 0 || status >= 500);
+  for (const fault of book.faults) log(fault);
+  const unreached = payloads.operations.filter((id) => !book.reached.has(id));
+  return [
+    atLeast("payloads", book.payloads, cases),
+    shown("seed", seed),
+    shown("payloads a second", Math.round(book.payloads / seconds)),
+    shown(
+      "answers by status",
+      [...book.statuses]
+        .sort(([a], [b]) => a - b)
+        .map(([status, count]) => `${status}: ${count}`)
+        .join(", "),
+    ),
+    exactly(
+      "answers of 5xx and broken connections",
+      wrong.reduce((sum, [, count]) => sum + count, 0),
+      0,
+    ),
+    exactly(
+      "lines of uncaught errors in the log",
+      server.log.split("\n").filter((line) => UNCAUGHT.test(line)).length,
+      0,
+    ),
+    exactly(
+      `operations that only answered 404 or 405${unreached.length === 0 ? "" : ` (${unreached.join(", ")})`}`,
+      unreached.length,
+      0,
+    ),
+    exactly("the engine's answer to GET /healthz afterwards", alive.status, 200),
+    // A short run is over before the engine's heap has its size.
+    ...(quick || warmMb === undefined || endMb === undefined
+      ? []
+      : [
+          shown("memory at the end", `${endMb.toFixed(0)} MB`),
+          under("its growth since the warm-up", endMb - warmMb, GROWTH_MAX_MB, "MB"),
+        ]),
+  ];
+}
+
+function note(
+  book: Book,
+  { target, method, path, body }: Payload,
+  number: number,
+  { status, text }: Answered,
+): void {
+  book.statuses.set(status, (book.statuses.get(status) ?? 0) + 1);
+  if (status !== 404 && status !== 405) book.reached.add(target);
+  if ((status !== 0 && status < 500) || book.faults.length >= SHOWN_FAULTS) return;
+  const shownBody = Buffer.from(body.subarray(0, 200)).toString("latin1");
+  book.faults.push(
+    `case ${number}: ${method} ${path.slice(0, 200)} ${JSON.stringify(shownBody)} → ${status} ${text}`,
+  );
+}
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Sends a payload; what never ends (the feed) is left as soon as it has begun. Status 0: no answer came. */
+function exchange(server: FaultServer, agent: Agent, payload: Payload): Promise<Answered> {
+  const { method, path, headers, body } = payload;
+  return new Promise((resolve) => {
+    const outgoing = request(`${server.url}/`, {
+      ...{ method, path, agent, timeout: TIMEOUT_MS },
+      headers: {
+        authorization: `Bearer ${server.token}`,
+        ...headers,
+        ...(body.length > 0 || method !== "GET" ? { "content-length": `${body.length}` } : {}),
+      },
+    });
+    outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
+    outgoing.on("error", (error) => resolve({ status: 0, text: error.message }));
+    outgoing.on("upgrade", (incoming, socket) => {
+      socket.destroy();
+      resolve({ status: incoming.statusCode ?? 0, text: "" });
+    });
+    outgoing.on("response", (incoming) => {
+      const status = incoming.statusCode ?? 0;
+      let text = "";
+      if ((incoming.headers["content-type"] ?? "").startsWith("text/event-stream")) {
+        resolve({ status, text });
+        incoming.destroy();
+        return;
+      }
+      if (status >= 500) incoming.setEncoding("utf8").on("data", (part: string) => (text += part));
+      else incoming.resume();
+      incoming.on("error", (error) => resolve({ status: 0, text: error.message }));
+      incoming.on("end", () => resolve({ status, text }));
+    });
+    outgoing.end(body);
+  });
+}
