@@ -86,9 +86,8 @@ async function activeByThreshold({ at }: Call): Promise<Map<string, string[]>> {
 }
 
 async function testNew(call: Call): Promise<Response> {
-  const now = rfc3339(Date.now());
   const input = thresholdResource.normal(validate(thresholdInput, await readJson(call.request)));
-  return test(call, compileThreshold({ ...input, id: input.id ?? "", created_at: now, updated_at: now }));
+  return test(call, compileThreshold({ ...input, id: input.id ?? "" }));
 }
 
 async function testStored(call: Call): Promise<Response> {
