@@ -25,6 +25,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // A shard's way from call to disk and back, up to the storage itself.
   ingest: ["base", "wire", "window", "detect"],
   thresholds: ["base", "wire", "window", "signals", "detect"],
+  webhooks: ["base", "wire"],
   feed: ["base", "wire", "detect", "thresholds"],
   // Shapes that users send and get, and the answers built from them.
   schemas: ["base", "wire", "ingest", "detect", "thresholds", "feed"],
@@ -60,6 +61,7 @@ const PURE = [
   "detect",
   "thresholds",
   "feed",
+  "webhooks",
   "schemas",
   "reading",
 ];
