@@ -32,12 +32,21 @@ const steps: Step[] = [
     run: () => runTool("tsc", ["-p", file]),
   })),
   { name: "OpenAPI document", run: openApi },
+  { name: "AsyncAPI document", run: asyncApi },
 ];
 
 async function openApi(): Promise<Outcome> {
   // Here and not at the top: when it cannot be loaded, the other checks still run.
   const { openapiDocument } = await import("../src/api/openapi.ts");
   return await lintOpenApi(openapiDocument());
+}
+
+async function asyncApi(): Promise<Outcome> {
+  const [{ asyncapiDocument }, { lintAsyncApi }] = await Promise.all([
+    import("../src/api/asyncapi.ts"),
+    import("./lib/asyncapi-lint.ts"),
+  ]);
+  return await lintAsyncApi(asyncapiDocument("https://hellotide.example"));
 }
 
 /** That the platform's own tool accepts configuration and sources, and what would be uploaded. */

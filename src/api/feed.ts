@@ -15,7 +15,7 @@ import { type Call, json, queryParameters, type Route } from "./call.ts";
 import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
 import { validateQuery } from "./validate.ts";
 
-const PATH = "/v1/sites/:site/feed";
+export const FEED_PATH = "/v1/sites/:site/feed";
 
 const namesOf = (known: readonly string[]) =>
   z
@@ -44,15 +44,17 @@ const DESCRIPTIONS = {
   ticket: "A ticket instead of a token, for browsers.",
 };
 
+export const feedParameters = queryParameters(feedQuery.shape, DESCRIPTIONS);
+
 export const feedRoutes: Route[] = [
   {
     method: "GET",
-    path: PATH,
+    path: FEED_PATH,
     scope: "feed",
     admits: useTicket,
     operationId: "openFeed",
     summary: "WebSocket of anomalous fingerprints, as CloudEvents.",
-    parameters: queryParameters(feedQuery.shape, DESCRIPTIONS),
+    parameters: feedParameters,
     answers: {
       101: { description: "The feed; subprotocols `cloudevents.json` (default) and `cloudevents.msgpack`." },
     },
@@ -61,7 +63,7 @@ export const feedRoutes: Route[] = [
   },
   {
     method: "POST",
-    path: `${PATH}-tickets`,
+    path: `${FEED_PATH}-tickets`,
     scope: "feed",
     operationId: "createFeedTicket",
     summary: "A ticket that opens the feed once within 30 s, for clients that cannot send headers.",

@@ -2,12 +2,11 @@
 import * as z from "zod/mini";
 import { VERSION } from "../config.ts";
 import { SITE_FORM } from "../options.ts";
-import { components, ja4, problem } from "../schemas/common.ts";
+import { ja4, problem } from "../schemas/common.ts";
 import "../schemas/feed.ts";
 import { isLimited, type Route } from "./call.ts";
+import { type Json, namedSchemas, plain } from "./json-schema.ts";
 import { routes } from "./routes.ts";
-
-type Json = Record<string, unknown>;
 
 const SITE = { type: "string", pattern: SITE_FORM.source };
 const PATH_PARAMETERS: Record<string, { description: string; schema: Json }> = {
@@ -30,33 +29,6 @@ const PROBLEMS: Record<number, string> = {
   429: "More requests than one token may send; try again after `Retry-After`.",
   503: "Something does not answer now; try again after `Retry-After`.",
 };
-
-/** JSON Schema of one schema, with references to the named ones. */
-function plain(schema: z.ZodMiniType, io: "input" | "output" = "output"): Json {
-  const named = components.get(schema);
-  if (named !== undefined) return { $ref: `#/components/schemas/${named.id}` };
-  const { $schema: _, ...body } = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: "any",
-    override: ({ zodSchema, jsonSchema }) => {
-      const name = components.get(zodSchema as unknown as z.ZodMiniType);
-      if (name === undefined) return;
-      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof typeof jsonSchema];
-      jsonSchema.$ref = `#/components/schemas/${name.id}`;
-    },
-  });
-  return body as Json;
-}
-
-function namedSchemas(): Json {
-  const { schemas } = z.toJSONSchema(components, { uri: (id) => `#/components/schemas/${id}`, io: "input" });
-  return Object.fromEntries(
-    Object.entries(schemas).map(([id, schema]) => {
-      const { $schema: _, $id: __, ...body } = schema as Json;
-      return [id, body];
-    }),
-  );
-}
 
 function problemAnswer(status: number): [string, Json] {
   const content = { "application/problem+json": { schema: plain(problem) } };

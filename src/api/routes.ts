@@ -1,6 +1,7 @@
 /** Every route of the API; the router and the OpenAPI document are made from this list. */
 
 import { anomalyRoutes } from "./anomalies.ts";
+import { asyncapiRoute } from "./asyncapi.ts";
 import { auditRoutes } from "./audit.ts";
 import type { Route } from "./call.ts";
 import { detectionRoutes } from "./detection.ts";
@@ -16,6 +17,7 @@ import { tokenRoutes } from "./tokens.ts";
 
 export const routes: Route[] = [
   ...systemRoutes,
+  asyncapiRoute,
   ...observationRoutes,
   ...fingerprintRoutes,
   ...familyRoutes,

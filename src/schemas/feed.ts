@@ -117,6 +117,13 @@ export const helloEvent = z
   })
   .register(components, { id: "HelloEvent", description: "The first frame of every connection." });
 
+export const checkpointEvent = z
+  .object({ ...envelope, type: z.literal("hellotide.feed.checkpoint"), data: z.object({ cursor }) })
+  .register(components, {
+    id: "CheckpointEvent",
+    description: "Events up to the cursor went by that the filter hides; at most every 30 s.",
+  });
+
 export const gapEvent = z
   .object({
     ...envelope,
@@ -134,7 +141,13 @@ export const feedTicket = z.object({ ticket: z.string(), expires_at: time }).reg
   description: "Lets a browser open the feed once within 30 s, as `?ticket=`.",
 });
 
-export const clientFrame = z.union([
-  z.strictObject({ type: z.literal("ack"), cursor }),
-  z.strictObject({ type: z.literal("ping") }),
-]);
+export const ackFrame = z
+  .strictObject({ type: z.literal("ack"), cursor })
+  .register(components, { id: "AckFrame", description: "Everything up to the cursor was taken." });
+export const pingFrame = z
+  .strictObject({ type: z.literal("ping") })
+  .register(components, { id: "PingFrame", description: "A sign of life; answered by a pong." });
+export const pongFrame = z
+  .strictObject({ type: z.literal("pong") })
+  .register(components, { id: "PongFrame", description: "The answer to a ping frame." });
+export const clientFrame = z.union([ackFrame, pingFrame]);
