@@ -238,8 +238,8 @@ async function settings(world: World, verdict: Verdict): Promise<void> {
   const stored = await asked(
     world,
     verdict,
-    "thresholds",
-    () => world.network.call(actor, "thresholds", ["", 1_000]) as Promise<StoredThreshold[]>,
+    "items",
+    () => world.network.call(actor, "items", ["thresholds", "", 1_000]) as Promise<StoredThreshold[]>,
   );
   const newest = Math.max(0, ...world.writer.written.keys());
   const revisions: (number | undefined)[] = [];
