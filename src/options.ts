@@ -228,7 +228,7 @@ function tokens(env: Environment): StaticToken[] {
     if (!Array.isArray(scopes) || !scopes.every((scope) => SCOPES.includes(scope))) {
       throw wrong("API_TOKENS", `scopes of ${SCOPES.join(", ")}`);
     }
-    const on = token.sites;
+    const on = token.sites === "*" ? ["*"] : token.sites;
     if (
       !Array.isArray(on) ||
       !on.every((site) => site === "*" || (typeof site === "string" && isSite(site)))

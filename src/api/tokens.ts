@@ -136,15 +136,16 @@ async function one(call: Call): Promise<Response> {
 
 async function create(call: Call): Promise<Response> {
   const given = validate(tokenInput, await readJson(call.request));
+  const sites = given.sites === "*" ? ["*"] : given.sites;
   requireFuture(given.expires_at);
-  requireHeld(call, given.scopes, given.sites);
+  requireHeld(call, given.scopes, sites);
   // Stored times have one spelling, whatever zone they were written in.
   const expires = given.expires_at === undefined ? {} : { expires_at: rfc3339(Date.parse(given.expires_at)) };
   const token = newSecret();
   const id = `tok-${base64url(crypto.getRandomValues(new Uint8Array(ID_BYTES)))}`;
   const stored = await call.objects
     .account()
-    .createToken({ ...given, ...expires, id, sha256: hex(await sha256(token)) });
+    .createToken({ ...given, sites, ...expires, id, sha256: hex(await sha256(token)) });
   if (stored === undefined)
     throw new Problem(422, "too_many_tokens", `There are at most ${TOKENS_MAX} tokens.`);
   call.credentials.forget();

@@ -24,13 +24,19 @@ export const tokenInput = z
       z.refine((text) => !/\p{Cc}/u.test(text), "control characters are not allowed"),
     ),
     scopes: z.array(scope).check(z.minLength(1), z.refine(unique, "each scope once")),
-    sites: z
-      .array(siteName)
-      .check(z.minLength(1), z.maxLength(SITES_MAX), z.refine(unique, "each site once")),
+    // The list first: of two forms that fit equally badly its faults are told.
+    sites: z.union([
+      z.array(siteName).check(z.minLength(1), z.maxLength(SITES_MAX), z.refine(unique, "each site once")),
+      z.literal("*"),
+    ]),
     expires_at: z.optional(z.iso.datetime({ offset: true })),
   })
-  .register(components, { id: "TokenInput", description: 'A token to make; `"sites":["*"]` = every site.' });
-export type TokenInput = z.infer<typeof tokenInput>;
+  .register(components, {
+    id: "TokenInput",
+    description: 'A token to make; `"sites":["*"]` or `"*"` = every site.',
+  });
+/** What is made of it: `"*"` is the list of it. */
+export type TokenInput = Omit<z.infer<typeof tokenInput>, "sites"> & { sites: string[] };
 
 export const rotation = z
   .strictObject({

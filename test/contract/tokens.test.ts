@@ -85,6 +85,7 @@ describe("tokens", () => {
       Object.fromEntries(Object.entries(made).filter(([k]) => k !== "token")),
     );
     expect(read.headers.get("etag")).toBe(answer.headers.get("etag"));
+    expect((await make({ sites: "*" })).sites).toEqual(["*"]);
     const listed = await client.get("/v1/tokens");
     expect(listed.text).not.toContain(made.token);
     expect(nullsIn(listed.json())).toEqual([]);
@@ -152,6 +153,7 @@ describe("tokens", () => {
     ["a scope twice", { scopes: ["read", "read"] }, "/scopes"],
     ["a bad site name", { sites: ["shop", "Shop!"] }, "/sites/1"],
     ["no site", { sites: [] }, "/sites"],
+    ["sites as text", { sites: "shop" }, "/sites"],
     ["no name", { name: "" }, "/name"],
     ["a name that is too long", { name: "x".repeat(101) }, "/name"],
     ["an expiry in the past", { expires_at: "2020-01-01T00:00:00Z" }, "/expires_at"],

@@ -5,8 +5,8 @@ import { Credentials } from "../../src/api/credentials.ts";
 import type { AccountObject, Credential } from "../../src/api/objects.ts";
 import { Problem } from "../../src/base/problem.ts";
 
-const ISOLATES = 3;
-const TOKENS = 6;
+const ISOLATES = 2;
+const TOKENS = 2;
 const MINUTE = 60_000;
 const digestOf = (token: number) => token.toString(16).padStart(8, "0").repeat(8);
 
@@ -28,7 +28,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ms: fc.constantFrom(1, 900, 5_000, 29_000, 31_000, 56_000),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ act: fc.constant("turn"), down: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant("turn"), down: fc.boolean() }) },
 ) as fc.Arbitrary<Step>;
 
 /** Runs the steps; faults by name. */
@@ -38,6 +38,7 @@ async function faultsOf(steps: readonly Step[]): Promise<string[]> {
   /** Token → since when it is as it is. */
   const valid = new Map<number, number>();
   const revoked = new Map<number, number>();
+  const refusedMs = isolates.map((): number[] => []);
   let nowMs = 1_000_000;
   let down = false;
   let revision = 0;
@@ -80,16 +81,19 @@ async function faultsOf(steps: readonly Step[]): Promise<string[]> {
         faults.push("never made, let in");
       if (outcome === 200 && since === undefined && wentMs >= MINUTE)
         faults.push("revoked a minute ago, let in");
-      if (outcome === 401 && since !== undefined && nowMs - since >= MINUTE) faults.push("valid, 401");
+      // Only those who ask for what nobody made again and again may have to wait for a new token.
+      const recent = refusedMs[one.isolate]!.filter((ms) => ms > nowMs - 11_000).length;
+      if (outcome === 401 && since !== undefined && recent < 9) faults.push("valid, 401");
+      if (outcome === 401) refusedMs[one.isolate]!.push(nowMs);
     }
   }
   return faults;
 }
 
 describe("tokens over several isolates", () => {
-  it("TOKEN-22: nothing revoked for 60 s is let in, nothing known is 401", async () => {
+  it("TOKEN-22: nothing revoked for 60 s is let in, nothing valid is 401", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 120 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 120, size: "max" }), async (steps) => {
         expect(await faultsOf(steps)).toEqual([]);
       }),
       { numRuns: 1_000, seed: 20_261_123 },
