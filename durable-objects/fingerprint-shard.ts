@@ -11,6 +11,7 @@ import { IngestLog } from "../src/ingest/log.ts";
 import { recover } from "../src/ingest/recovery.ts";
 import { type Options, parseOptions } from "../src/options.ts";
 import type { ShardFamilies } from "../src/reading/families.ts";
+import type { FeaturePage, FeatureQuery } from "../src/reading/features.ts";
 import type { ListedRow, ListQuery } from "../src/reading/list.ts";
 import type { ShardRelated } from "../src/reading/related.ts";
 import type { ShardSummary } from "../src/reading/summary.ts";
@@ -155,6 +156,13 @@ export class FingerprintShard extends DurableObject<Env> {
   families(part: Part): ShardFamilies {
     this.#advance();
     return this.#reader.families(part);
+  }
+
+  /** Feature rows in order of their fingerprints. */
+  async features(query: FeatureQuery): Promise<FeaturePage> {
+    await this.#freshRanks();
+    this.#advance();
+    return this.#reader.features(query);
   }
 
   summary(): ShardSummary {

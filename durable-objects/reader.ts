@@ -6,6 +6,12 @@ import type { IngestLog } from "../src/ingest/log.ts";
 import type { ShardMemory } from "../src/ingest/memory.ts";
 import type { LogRow } from "../src/ingest/recovery.ts";
 import { familyColumns, type ShardFamilies } from "../src/reading/families.ts";
+import {
+  type FeaturePage,
+  type FeatureQuery,
+  featureText,
+  fingerprintsAfter,
+} from "../src/reading/features.ts";
 import { fingerprintForm } from "../src/reading/fingerprint-form.ts";
 import { type ListedRow, type ListQuery, listFingerprints } from "../src/reading/list.ts";
 import { relatedFingerprints, type ShardRelated } from "../src/reading/related.ts";
@@ -91,6 +97,18 @@ export class Reader {
 
   families(part: Part): ShardFamilies {
     return familyColumns(this.#of.memory.window.families(part));
+  }
+
+  /** Feature rows in order of their fingerprints. */
+  features(query: FeatureQuery): FeaturePage {
+    const ja4s = fingerprintsAfter(this.#of.memory.window, query);
+    const { found, missing } = this.forms(ja4s.slice(0, query.limit));
+    return {
+      ja4s: found.map(({ ja4 }) => ja4),
+      lines: found.map((form) => featureText(form, query.format)),
+      isLast: ja4s.length <= query.limit,
+      missing,
+    };
   }
 
   summary(): ShardSummary {

@@ -15,7 +15,8 @@ import { type ObserverDeps, observe, observeExchange } from "./edge/observer.ts"
 import { outgoing } from "./edge/pass-through.ts";
 import type { SignalsCache } from "./edge/signals-cache.ts";
 import { DEFAULT_API_HOSTS, hostMatches, SettingError, siteOfHost } from "./options.ts";
-import { type FeatureRow, featureRow } from "./signals/features.ts";
+import { featureRow } from "./reading/features.ts";
+import type { FeatureRow } from "./signals/features.ts";
 import type { Source } from "./wire/frame.ts";
 import { isJa4 } from "./wire/ja4.ts";
 

@@ -64,6 +64,13 @@ export function queryParameters<Shape extends Record<string, z.ZodMiniType>>(
   }));
 }
 
+/** A successful answer; one of JSON has a schema, others have one by media type. */
+export interface RouteAnswer {
+  description: string;
+  schema?: z.ZodMiniType;
+  content?: Record<string, z.ZodMiniType>;
+}
+
 /** A route: what the router runs and what the OpenAPI document says, in one place. */
 export interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";
@@ -86,7 +93,7 @@ export interface Route {
   /** Whether no body at all will do, too. */
   optionalBody?: true;
   /** Schema of the successful answers by status; `undefined` = no body. */
-  answers: Record<number, { description: string; schema?: z.ZodMiniType }>;
+  answers: Record<number, RouteAnswer>;
   /** Problem statuses beyond those that every route has. */
   problems?: number[];
   handle(call: Call): Promise<Response> | Response;

@@ -3,6 +3,7 @@ import type { KeyedHash } from "../base/hash.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
 import type { ShardFamilies } from "../reading/families.ts";
+import type { FeaturePage, FeatureQuery } from "../reading/features.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
 import type { ShardRelated } from "../reading/related.ts";
 import type { ShardSummary } from "../reading/summary.ts";
@@ -152,6 +153,7 @@ export interface ShardObject {
   timeline(ja4: string): Promise<TimelineAnswer | undefined>;
   related(ja4: string): Promise<ShardRelated>;
   families(part: Part): Promise<ShardFamilies>;
+  features(query: FeatureQuery): Promise<FeaturePage>;
   summary(): Promise<ShardSummary>;
   dryRun(threshold: Threshold): Promise<DryRun>;
   siteHistory(): Promise<SiteHistory>;

@@ -51,12 +51,13 @@ function operation(route: Route): Json {
   if (isLimited(route)) statuses.add(429);
   if (route.scope !== undefined && route.scope !== "any") statuses.add(403);
   if (inPath.length > 0) statuses.add(404).add(400);
-  const answers = Object.entries(route.answers).map(([status, { description, schema }]) => [
-    status,
-    schema === undefined
-      ? { description }
-      : { description, content: { "application/json": { schema: plain(schema) } } },
-  ]);
+  const answers = Object.entries(route.answers).map(([status, { description, schema, content }]) => {
+    const bodies = content ?? (schema === undefined ? undefined : { "application/json": schema });
+    return [
+      status,
+      bodies === undefined ? { description } : { description, content: contentOf(bodies, "output") },
+    ];
+  });
   return {
     operationId: route.operationId,
     summary: route.summary,
@@ -65,7 +66,7 @@ function operation(route: Route): Json {
     ...(inPath.length + parameters.length === 0 ? {} : { parameters: [...inPath, ...parameters] }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: route.optionalBody !== true, content: contentOf(route.body) } }),
+      : { requestBody: { required: route.optionalBody !== true, content: contentOf(route.body, "input") } }),
     responses: Object.fromEntries([...answers, ...[...statuses].sort((a, b) => a - b).map(problemAnswer)]),
   };
 }
@@ -77,9 +78,9 @@ function securityOf({ scope }: Route): Json[] {
   return [{ token: roles }, { access: roles }];
 }
 
-function contentOf(body: Record<string, z.ZodMiniType>): Json {
+function contentOf(body: Record<string, z.ZodMiniType>, io: "input" | "output"): Json {
   return Object.fromEntries(
-    Object.entries(body).map(([type, schema]) => [type, { schema: plain(schema, "input") }]),
+    Object.entries(body).map(([type, schema]) => [type, { schema: plain(schema, io) }]),
   );
 }
 
@@ -87,6 +88,7 @@ const TAGS: Record<string, string> = {
   service: "The service itself.",
   observations: "Getting observations in.",
   fingerprints: "Reading fingerprints.",
+  features: "Feature rows for models.",
   summary: "The site in numbers.",
   thresholds: "Users' own rules.",
   silences: "What is kept, but not delivered.",

@@ -6,6 +6,7 @@ import { auditRoutes } from "./audit.ts";
 import type { Route } from "./call.ts";
 import { detectionRoutes } from "./detection.ts";
 import { familyRoutes } from "./families.ts";
+import { featureRoutes } from "./features.ts";
 import { feedRoutes } from "./feed.ts";
 import { fingerprintRoutes } from "./fingerprints.ts";
 import { observationRoutes } from "./observations.ts";
@@ -21,6 +22,7 @@ export const routes: Route[] = [
   ...observationRoutes,
   ...fingerprintRoutes,
   ...familyRoutes,
+  ...featureRoutes,
   ...thresholdRoutes,
   ...silenceRoutes,
   ...detectionRoutes,

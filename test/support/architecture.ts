@@ -44,7 +44,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "reading",
   ],
   // The Worker without the platform: what a request's host decides.
-  "worker.ts": ["base", "wire", "signals", "edge", "api"],
+  "worker.ts": ["base", "wire", "signals", "edge", "reading", "api"],
   // For other people's Workers.
   "observe.ts": ["edge"],
 };

@@ -5,7 +5,8 @@ import { outgoing } from "../../src/edge/pass-through.ts";
 import { SignalsCache } from "../../src/edge/signals-cache.ts";
 import { SIGNALS_HEADER, signalsHeader } from "../../src/edge/signals-header.ts";
 import { parseOptions } from "../../src/options.ts";
-import { FEATURE_VERSION, featureRow } from "../../src/signals/features.ts";
+import { featureRow } from "../../src/reading/features.ts";
+import { FEATURE_VERSION } from "../../src/signals/features.ts";
 import { type Isolate, signalsOf } from "../../src/worker.ts";
 
 const JA4 = "t13d1516h2_8daaf6152771_02713d6af862";
