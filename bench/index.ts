@@ -7,6 +7,7 @@ import { frame } from "./frame.ts";
 import { ingest } from "./ingest.ts";
 import { memory } from "./memory.ts";
 import { rank } from "./rank.ts";
+import { rest } from "./rest.ts";
 import { restart } from "./restart.ts";
 import { rows } from "./rows.ts";
 import { tick } from "./tick.ts";
@@ -19,6 +20,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ingest,
   memory,
   rank,
+  rest,
   restart,
   rows,
   tick,

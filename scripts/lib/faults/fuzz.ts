@@ -1,6 +1,7 @@
 /**
  * Malformed payloads on every input of a running engine, many at once: none may be answered with a 5xx, break a connection,
- * leave an uncaught error in the log, or cost memory for good. `FUZZ_CASES` and `FUZZ_SEED` make other and longer runs.
+ * leave an uncaught error in the log, or cost memory for good. `FUZZ_CASES` and `FUZZ_SEED` make other and longer runs,
+ * `FUZZ_FROM` begins at a case's number, to see it again.
  */
 import { Agent, request } from "node:http";
 import { Draw } from "../../../src/simulate/random.ts";
@@ -76,14 +77,16 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
   const book: Book = { payloads: 0, statuses: new Map(), reached: new Set(), faults: [] };
   let payloads = new Payloads(document, seed, Date.now());
   let warmMb: number | undefined;
-  let next = 0;
+  let next = Number(process.env.FUZZ_FROM ?? 0);
   const fromMs = performance.now();
   const sender = async () => {
     while (book.payloads < cases) {
       const number = next++;
       const payload = payloads.next(new Draw("fuzz", seed, number));
       book.payloads += payload.count;
-      note(book, payload, number, await exchange(server, agent, payload));
+      const sentMs = performance.now();
+      const answered = await exchange(server, agent, payload);
+      note(book, payload, number, answered, performance.now() - sentMs);
       if (number % 20_000 === 19_999) {
         log(`${book.payloads} payloads, ${server.rssMb()?.toFixed(0)} MB`);
         // Times in them must stay within the hour.
@@ -142,13 +145,14 @@ function note(
   { target, method, path, body }: Payload,
   number: number,
   { status, text }: Answered,
+  ms: number,
 ): void {
   book.statuses.set(status, (book.statuses.get(status) ?? 0) + 1);
   if (status !== 404 && status !== 405) book.reached.add(target);
   if ((status !== 0 && status < 500) || book.faults.length >= SHOWN_FAULTS) return;
   const shownBody = Buffer.from(body.subarray(0, 200)).toString("latin1");
   book.faults.push(
-    `case ${number}: ${method} ${path.slice(0, 200)} ${JSON.stringify(shownBody)} → ${status} ${text}`,
+    `case ${number}: ${method} ${path.slice(0, 200)} ${JSON.stringify(shownBody)} → ${status} after ${ms.toFixed(0)} ms: ${text}`,
   );
 }
 
