@@ -11,7 +11,7 @@ import type { LoadInput, LoadResult } from "./processes/load.ts";
 const ENTRIES = { real: "src/index.ts", constant: "bench/workers/rest-constant.ts" } as const;
 type Name = keyof typeof ENTRIES;
 
-const LOAD: Load = { connections: 16, warmUp: 4_000, closed: 20_000, steady: 3_000, rate: 500 };
+const LOAD: Load = { connections: 16, warmUp: 2_000, closed: 10_000, steady: 2_000, rate: 500 };
 const TOKEN = "rest-bench-0123456789abcdef";
 const SITE = "/v1/sites/shop";
 const FINGERPRINTS = 2_000;
