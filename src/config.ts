@@ -55,6 +55,16 @@ export const SETTINGS_PUSH_TIMEOUT_MS = 1_500;
 export const BODY_WIRE_MAX_BYTES = 8 * 1024 * 1024;
 export const BODY_INFLATED_MAX_BYTES = 64 * 1024 * 1024;
 export const BODY_OBSERVATIONS_MAX = 50_000;
+/** The same of a Logpush upload (contract §3) … */
+export const LOGPUSH_WIRE_MAX_BYTES = 64 * 1024 * 1024;
+export const LOGPUSH_INFLATED_MAX_BYTES = 1024 * 1024 * 1024;
+export const LOGPUSH_RECORDS_MAX = 1_000_000;
+/** … of which a line may be so long: a record takes a few kB, with headers and cookies logged tens of them. */
+export const LOGPUSH_LINE_MAX_BYTES = 1024 * 1024;
+/** So much of it is held on the wire: what is not longer is looked through before anything of it counts. */
+export const LOGPUSH_HELD_BYTES = 8 * 1024 * 1024;
+/** How long an upload waits for the same one that is under way. */
+export const LOGPUSH_WAIT_MS = 20 * SECOND_MS;
 /** One record of a body. Four 8 KiB strings, escaped as \uXXXX, are 192 KiB; the rest is room. */
 export const RECORD_MAX_BYTES = 256 * 1024;
 export const FIELD_MAX_BYTES = 8 * 1024;

@@ -170,9 +170,9 @@ async function send(call: Call, map: ShardMap, collected: Collected, ids: FrameI
 export function incomplete(
   { counted, overloaded }: Omit<DispatchOutcome, "failed">,
   random: number,
+  detail = "Not every shard took its part. Send it again with the same Idempotency-Key.",
 ): Problem {
   const retryAfterS = RETRY_AFTER_S + Math.floor(random * (RETRY_AFTER_MAX_S - RETRY_AFTER_S + 1));
-  const detail = "Not every shard took its part. Send it again with the same Idempotency-Key.";
   return new Problem(503, overloaded ? "overloaded" : "unavailable", detail, {
     headers: { "retry-after": String(retryAfterS) },
     members: { counted },

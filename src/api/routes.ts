@@ -9,6 +9,7 @@ import { familyRoutes } from "./families.ts";
 import { featureRoutes } from "./features.ts";
 import { feedRoutes } from "./feed.ts";
 import { fingerprintRoutes } from "./fingerprints.ts";
+import { logpushRoutes } from "./logpush.ts";
 import { observationRoutes } from "./observations.ts";
 import { settingsRoutes } from "./settings.ts";
 import { silenceRoutes } from "./silences.ts";
@@ -20,6 +21,7 @@ export const routes: Route[] = [
   ...systemRoutes,
   asyncapiRoute,
   ...observationRoutes,
+  ...logpushRoutes,
   ...fingerprintRoutes,
   ...familyRoutes,
   ...featureRoutes,

@@ -1,0 +1,189 @@
+/** `POST …/logpush` (contract §3): name the upload → claim the name → lines → chunks of frames → dispatch → settle. */
+import * as z from "zod/mini";
+import { shardOf } from "../base/hash.ts";
+import { errorClass } from "../base/log.ts";
+import { Problem } from "../base/problem.ts";
+import { LOGPUSH_WAIT_MS, SHARD_TRIES } from "../config.ts";
+import { type DispatchOutcome, dispatch, type Parcel } from "../edge/dispatch.ts";
+import { LogpushCollector } from "../edge/logpush.ts";
+import { type LogpushAnswer, logpushAnswer, logpushRecord } from "../schemas/logpush.ts";
+import { type Call, json, type Route } from "./call.ts";
+import type { ClaimResult, ShardMap, ShardObject } from "./objects.ts";
+import { incomplete } from "./observations.ts";
+import { Upload } from "./upload.ts";
+
+export const logpushRoutes: Route[] = [
+  {
+    method: "POST",
+    path: "/v1/sites/:site/logpush",
+    scope: "ingest",
+    operationId: "postLogpush",
+    summary:
+      "Take an upload of Cloudflare Logpush (`http_requests`, NDJSON, usually gzip). 202 means that every accepted record is on disk in its shard; the same body counts once.",
+    parameters: [
+      {
+        name: "Content-Encoding",
+        in: "header",
+        description: "`gzip` or absent; gzip is also told by its first bytes.",
+        schema: z.optional(z.enum(["gzip", "identity"])),
+      },
+    ],
+    body: { "application/x-ndjson": logpushRecord },
+    answers: { 202: { description: "Counted.", schema: logpushAnswer } },
+    problems: [400, 409, 413, 415, 503],
+    handle: postLogpush,
+  },
+];
+
+/** Chunks whose frames go together: a few hundred kB, of the 16 MiB that a shard holds under way. */
+const BATCH_CHUNKS = 4;
+const WAIT_STEP_MS = 200;
+/** No header can carry it, so no user's Idempotency-Key is the name of an upload. */
+const KEY_PREFIX = "\nlogpush/";
+
+async function postLogpush(call: Call): Promise<Response> {
+  const upload = await Upload.open(call.request);
+  try {
+    upload.check();
+    return json(await take(call, upload), 202);
+  } catch (error) {
+    await upload.drain();
+    throw error;
+  }
+}
+
+async function take(call: Call, upload: Upload): Promise<LogpushAnswer> {
+  const map = await call.at.map();
+  const key = `${KEY_PREFIX}${upload.name}`;
+  const home = call.at.shard(map, shardOf(key, map.shards, map.epoch));
+  const claimed = await claim(call, home, key, upload.digest);
+  if (claimed.state === "done") {
+    await upload.drain();
+    const answer = JSON.parse(claimed.answer) as LogpushAnswer;
+    await home.noteDuplicate(answer.accepted);
+    return { ...answer, duplicate: true };
+  }
+  try {
+    // Judged by the clock of its first try, or a repeat would make other frames out of what has expired since.
+    const answer = await count(call, map, upload, claimed.firstMs);
+    // A body without records, such as the one that a destination is tried with, is the same every time.
+    const { accepted, rejected, expired, skipped } = answer;
+    const isEmpty = accepted + rejected + expired + skipped === 0;
+    await home.settle(key, isEmpty ? undefined : JSON.stringify(answer));
+    return answer;
+  } catch (error) {
+    // Frees the name for the next try; when even that fails, its lease ends by itself.
+    await home.settle(key, undefined).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Waits for the same upload where it is under way: Logpush repeats what was not answered in time. */
+async function claim(
+  call: Call,
+  home: ShardObject,
+  key: string,
+  digest: Uint8Array,
+): Promise<Extract<ClaimResult, { state: "new" | "done" }>> {
+  for (let waited = 0; ; waited += WAIT_STEP_MS) {
+    const claimed = await home.claim(key, digest);
+    if (claimed.state === "new" || claimed.state === "done") return claimed;
+    if (claimed.state === "other_body" || waited >= LOGPUSH_WAIT_MS)
+      throw new Problem(409, "upload_running", "The same upload is still running.");
+    await call.wait(WAIT_STEP_MS);
+  }
+}
+
+async function count(call: Call, map: ShardMap, upload: Upload, nowMs: number): Promise<LogpushAnswer> {
+  const hash = await call.objects.hash();
+  const collector = new LogpushCollector({
+    ...{ map, hash, nowMs, agents: call.agents },
+    seed: `logpush/${call.site}/${upload.name}`,
+  });
+  const sender = new Sender(call, map);
+  try {
+    for await (const lines of upload.lines()) {
+      for (const line of lines) {
+        collector.add(line);
+        if (collector.isFull) await sender.add(await collector.take());
+      }
+    }
+    await sender.add(await collector.take());
+    await sender.finish();
+  } catch (error) {
+    await sender.settle();
+    throw error instanceof Problem && sender.counted > 0 ? partly(error, sender.counted) : error;
+  }
+  const { accepted, rejected, expired, withoutJa4, skipped, errors } = collector.counts;
+  return { accepted, rejected, expired, without_ja4: withoutJa4, skipped, errors };
+}
+
+/** A body is refused in its course: what came before is on disk, and the sender is told how much that is. */
+function partly(problem: Problem, counted: number): Problem {
+  const { code, message, more, status } = problem;
+  return new Problem(status, code, message, { ...more, members: { ...more.members, counted } });
+}
+
+/** Sends chunks together, one batch at a time, while the next is made. */
+class Sender {
+  /** Rows on disk. */
+  counted = 0;
+  readonly #call: Call;
+  readonly #map: ShardMap;
+  #batch: Parcel[] = [];
+  #chunks = 0;
+  #underWay: Promise<DispatchOutcome> | undefined;
+
+  constructor(call: Call, map: ShardMap) {
+    this.#call = call;
+    this.#map = map;
+  }
+
+  /** Takes a chunk's frames. Throws 503 when a batch before did not reach every shard. */
+  async add(chunk: readonly Parcel[]): Promise<void> {
+    this.#batch.push(...chunk);
+    if (++this.#chunks < BATCH_CHUNKS) return;
+    await this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.#await();
+  }
+
+  /** Waits for what is under way, however it ends. */
+  async settle(): Promise<void> {
+    this.counted += (await this.#underWay)?.counted ?? 0;
+    this.#underWay = undefined;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#await();
+    this.#underWay = this.#dispatch(this.#batch);
+    this.#batch = [];
+    this.#chunks = 0;
+  }
+
+  async #await(): Promise<void> {
+    const outcome = await this.#underWay;
+    this.#underWay = undefined;
+    if (outcome === undefined) return;
+    this.counted += outcome.counted;
+    if (outcome.failed.length === 0) return;
+    const { overloaded } = outcome;
+    const detail = "Not every shard took its part. Send the same body again.";
+    throw incomplete({ counted: this.counted, overloaded }, this.#call.random(), detail);
+  }
+
+  /** Never throws: what fails is in the outcome. */
+  #dispatch(batch: readonly Parcel[]): Promise<DispatchOutcome> {
+    const { at, site, wait, random, peers, log } = this.#call;
+    return dispatch(
+      batch,
+      (shard, payloads) => at.shard(this.#map, shard).ingest(payloads, this.#map.shards),
+      { tries: SHARD_TRIES, wait, random },
+      peers,
+      (shard, error) => log({ event: "shard_failed", site, shard, error: errorClass(error) }),
+    );
+  }
+}

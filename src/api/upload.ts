@@ -1,0 +1,212 @@
+/**
+ * A body that may be larger than memory: read as it comes, inflated and cut into lines piece by piece, under limits. What is
+ * short on the wire is held and can be gone through twice, so that a fault is found before anything of it counts.
+ */
+import { hex, sha256 } from "../base/hash.ts";
+import { Problem } from "../base/problem.ts";
+import {
+  LOGPUSH_HELD_BYTES,
+  LOGPUSH_INFLATED_MAX_BYTES,
+  LOGPUSH_LINE_MAX_BYTES,
+  LOGPUSH_RECORDS_MAX,
+  LOGPUSH_WIRE_MAX_BYTES,
+} from "../config.ts";
+import { Gunzip, GzipError, gzipSize, isGzip } from "../wire/gunzip.ts";
+import { LineSplitter, LineTooLongError } from "../wire/lines.ts";
+
+const MIB = 1024 * 1024;
+/** A body that is refused is still read up to this size, or many clients see a broken connection instead of the answer. */
+const DRAIN_MAX_BYTES = 2 * LOGPUSH_WIRE_MAX_BYTES;
+
+export interface UploadLimits {
+  wireBytes: number;
+  inflatedBytes: number;
+  lineBytes: number;
+  lines: number;
+  heldBytes: number;
+}
+
+const UPLOAD_LIMITS: UploadLimits = {
+  wireBytes: LOGPUSH_WIRE_MAX_BYTES,
+  inflatedBytes: LOGPUSH_INFLATED_MAX_BYTES,
+  lineBytes: LOGPUSH_LINE_MAX_BYTES,
+  lines: LOGPUSH_RECORDS_MAX,
+  heldBytes: LOGPUSH_HELD_BYTES,
+};
+
+function tooLarge(what: string): Problem {
+  return new Problem(413, "too_large", what);
+}
+
+function inflatesTooFar({ inflatedBytes }: UploadLimits): Problem {
+  return tooLarge(`The body inflates to more than ${inflatedBytes / MIB} MiB.`);
+}
+
+/** Bytes of the wire → lines of the text, under all limits but the wire's. Throws 400 and 413. */
+class UploadLines {
+  readonly #limits: UploadLimits;
+  readonly #gunzip: Gunzip | undefined;
+  readonly #splitter: LineSplitter;
+  #inflated = 0;
+  #lines = 0;
+
+  constructor(limits: UploadLimits, isGzipped: boolean) {
+    this.#limits = limits;
+    this.#gunzip = isGzipped ? new Gunzip() : undefined;
+    this.#splitter = new LineSplitter(limits.lineBytes);
+  }
+
+  *push(bytes: Uint8Array): Generator<Uint8Array> {
+    try {
+      if (this.#gunzip === undefined) yield* this.#split(bytes);
+      else for (const piece of this.#gunzip.push(bytes)) yield* this.#split(piece);
+    } catch (error) {
+      throw problemOf(error, this.#limits);
+    }
+  }
+
+  *finish(): Generator<Uint8Array> {
+    try {
+      this.#gunzip?.finish();
+    } catch (error) {
+      throw problemOf(error, this.#limits);
+    }
+    for (const line of this.#splitter.finish()) yield this.#counted(line);
+  }
+
+  *#split(piece: Uint8Array): Generator<Uint8Array> {
+    this.#inflated += piece.length;
+    if (this.#inflated > this.#limits.inflatedBytes) throw inflatesTooFar(this.#limits);
+    for (const line of this.#splitter.push(piece)) yield this.#counted(line);
+  }
+
+  #counted(line: Uint8Array): Uint8Array {
+    const { lines } = this.#limits;
+    if (++this.#lines > lines) throw new Problem(413, "too_many", `The body has more than ${lines} records.`);
+    return line;
+  }
+}
+
+function problemOf(error: unknown, { lineBytes }: UploadLimits): unknown {
+  if (error instanceof GzipError) return new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+  if (error instanceof LineTooLongError)
+    return tooLarge(`A line of the body is longer than ${lineBytes} bytes.`);
+  return error;
+}
+
+export class Upload {
+  /**
+   * Tells one upload from another: the SHA-256 of its bytes, or of so many as are held and the whole length that the sender
+   * announced. Two that begin alike over 8 MiB of compressed requests are the same.
+   */
+  readonly name: string;
+  readonly digest: Uint8Array;
+  readonly #limits: UploadLimits;
+  readonly #head: Uint8Array;
+  readonly #isGzipped: boolean;
+  /** What is not read yet; absent when all of it is held. */
+  readonly #rest: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #read: number;
+
+  private constructor(
+    limits: UploadLimits,
+    head: Uint8Array,
+    rest: ReadableStreamDefaultReader<Uint8Array> | undefined,
+    { name, digest, isGzipped }: { name: string; digest: Uint8Array; isGzipped: boolean },
+  ) {
+    this.#limits = limits;
+    this.#head = head;
+    this.#rest = rest;
+    this.#read = head.length;
+    this.#isGzipped = isGzipped;
+    this.name = name;
+    this.digest = digest;
+  }
+
+  /** Reads as much as is held. Throws 413 and 415. */
+  static async open(request: Request, limits = UPLOAD_LIMITS): Promise<Upload> {
+    const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
+    if (encoding !== "identity" && encoding !== "gzip") {
+      throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
+    }
+    const reader = request.body?.getReader();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    let done = reader === undefined;
+    while (!done && size <= limits.heldBytes) {
+      const result = await reader!.read();
+      done = result.done;
+      if (result.value === undefined) continue;
+      chunks.push(result.value);
+      size += result.value.length;
+    }
+    const head = joined(chunks, size);
+    // However the bytes came, the same ones are named the same.
+    const digest = await sha256(done ? head : head.subarray(0, limits.heldBytes));
+    const length = done ? "" : `/${request.headers.get("content-length") ?? ""}`;
+    const isGzipped = encoding === "gzip" || isGzip(head);
+    const name = `${hex(digest)}${length}`;
+    const upload = new Upload(limits, head, done ? undefined : reader, { name, digest, isGzipped });
+    await upload.#checkAnnounced(Number(request.headers.get("content-length") ?? 0));
+    return upload;
+  }
+
+  /** Goes through what is held, if that is all. Throws 400 and 413. */
+  check(): void {
+    if (this.#rest !== undefined) return;
+    // What the last member says of its length is believed where it says too much.
+    if (this.#isGzipped && gzipSize(this.#head) > this.#limits.inflatedBytes)
+      throw inflatesTooFar(this.#limits);
+    const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
+    for (const _line of lines.push(this.#head));
+    for (const _line of lines.finish());
+  }
+
+  /** The lines that are not blank, a piece of the wire at a time; views, good until the next. Throws 400 and 413. */
+  async *lines(): AsyncGenerator<Iterable<Uint8Array>> {
+    const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
+    yield lines.push(this.#head);
+    while (this.#rest !== undefined) {
+      const { done, value } = await this.#rest.read();
+      if (done) break;
+      this.#read += value.length;
+      if (this.#read > this.#limits.wireBytes) throw this.#tooLong();
+      yield lines.push(value);
+    }
+    yield lines.finish();
+  }
+
+  /** Reads the rest and throws it away. Never throws. */
+  async drain(): Promise<void> {
+    try {
+      while (this.#rest !== undefined && this.#read < DRAIN_MAX_BYTES) {
+        const { done, value } = await this.#rest.read();
+        if (done) return;
+        this.#read += value.length;
+      }
+      await this.#rest?.cancel();
+    } catch {
+      // The sender went away: nobody waits for an answer.
+    }
+  }
+
+  async #checkAnnounced(length: number): Promise<void> {
+    if (Math.max(length, this.#read) <= this.#limits.wireBytes) return;
+    await this.drain();
+    throw this.#tooLong();
+  }
+
+  #tooLong(): Problem {
+    return tooLarge(`The body is larger than ${this.#limits.wireBytes / MIB} MiB.`);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}

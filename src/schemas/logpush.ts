@@ -1,0 +1,50 @@
+/** Logpush uploads (contract §3). The record's schema is for the document; `src/wire/logpush.ts` reads them by hand. */
+import * as z from "zod/mini";
+import { components, count } from "./common.ts";
+
+const field = z.optional(z.unknown());
+
+export const logpushRecord = z
+  .looseObject({
+    EdgeStartTimestamp: z.union([z.number(), z.string()]),
+    JA4: field,
+    JA4Signals: field,
+    BotScore: field,
+    BotScoreSrc: field,
+    BotDetectionIDs: field,
+    VerifiedBotCategory: field,
+    ClientIP: field,
+    ClientASN: field,
+    ClientRequestHost: field,
+    ClientRequestMethod: field,
+    ClientRequestPath: field,
+    ClientRequestURI: field,
+    ClientRequestProtocol: field,
+    ClientRequestUserAgent: field,
+    CacheCacheStatus: field,
+    EdgeResponseStatus: field,
+    RayID: field,
+    WorkerSubrequest: field,
+  })
+  .register(components, {
+    id: "LogpushRecord",
+    description:
+      "One line of Cloudflare Logpush's `http_requests` data set under Cloudflare's names. All but `EdgeStartTimestamp` (unixnano, unix or rfc3339) optional; a field of another type than Cloudflare's is left out and counted in `fields_dropped`; other fields are ignored. Without `ClientRequestPath` the path is that of `ClientRequestURI`. Lines with `WorkerSubrequest: true` are skipped.",
+  });
+
+export const logpushAnswer = z
+  .object({
+    accepted: count,
+    rejected: count,
+    expired: count,
+    without_ja4: count,
+    skipped: count,
+    duplicate: z.optional(z.literal(true)),
+    errors: z.array(z.object({ index: count, detail: z.string() })),
+  })
+  .register(components, {
+    id: "LogpushAnswer",
+    description:
+      "`accepted + rejected + expired + skipped` = records; `without_ja4` is part of `accepted`; `skipped` are subrequests of Workers; the first 100 errors. `duplicate`: the same body was counted before, the numbers are those of then, and nothing was counted now. Every accepted record is on disk in its shard.",
+  });
+export type LogpushAnswer = z.infer<typeof logpushAnswer>;
