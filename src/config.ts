@@ -63,6 +63,8 @@ export const LOGPUSH_RECORDS_MAX = 1_000_000;
 export const LOGPUSH_LINE_MAX_BYTES = 1024 * 1024;
 /** So much of it is held on the wire: what is not longer is looked through before anything of it counts. */
 export const LOGPUSH_HELD_BYTES = 8 * 1024 * 1024;
+/** Requests that one record stands for at most (`sample_rate` 0.001): a shard counts each of them. */
+export const SAMPLED_MAX = 1_000;
 /** How long an upload waits for the same one that is under way. */
 export const LOGPUSH_WAIT_MS = 20 * SECOND_MS;
 /** One record of a body. Four 8 KiB strings, escaped as \uXXXX, are 192 KiB; the rest is room. */

@@ -1,6 +1,7 @@
 /** Request bodies under limits: what is too large stops being read, what inflates too far stops being inflated. */
 import { Problem } from "../base/problem.ts";
 import { BODY_INFLATED_MAX_BYTES, BODY_WIRE_MAX_BYTES, JSON_BODY_MAX_BYTES } from "../config.ts";
+import { Gunzip, GzipError, saysTooMuch } from "../wire/gunzip.ts";
 
 const MIB = 1024 * 1024;
 /**
@@ -47,21 +48,38 @@ async function readAll(
   return bytes;
 }
 
-function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  return new Response(bytes as Uint8Array<ArrayBuffer>).body as ReadableStream<Uint8Array>;
+/**
+ * All that gzip holds, of one member or several. Gone through twice: first only to see how long it is, so that a body that
+ * inflates too far never takes memory for what came before the limit; its trailer mostly says so at once.
+ */
+function gunzip(bytes: Uint8Array): Uint8Array {
+  const max = BODY_INFLATED_MAX_BYTES;
+  const excess = () => tooLarge(`The body inflates to more than ${max / MIB} MiB.`);
+  try {
+    if (saysTooMuch(bytes, max)) throw excess();
+    let size = 0;
+    for (const piece of inflated(bytes)) {
+      size += piece.length;
+      if (size > max) throw excess();
+    }
+    const whole = new Uint8Array(size);
+    let at = 0;
+    for (const piece of inflated(bytes)) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  } catch (error) {
+    if (error instanceof GzipError)
+      throw new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+    throw error;
+  }
 }
 
-async function gunzip(bytes: Uint8Array): Promise<Uint8Array> {
-  const excess = () => tooLarge(`The body inflates to more than ${BODY_INFLATED_MAX_BYTES / MIB} MiB.`);
-  const inflated = streamOf(bytes).pipeThrough(
-    new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>,
-  );
-  try {
-    return await readAll(inflated, BODY_INFLATED_MAX_BYTES, 0, excess);
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
-  }
+function* inflated(bytes: Uint8Array): Generator<Uint8Array> {
+  const stream = new Gunzip();
+  yield* stream.push(bytes);
+  stream.finish();
 }
 
 /** Media type without parameters, in lower case; empty when there is none. */

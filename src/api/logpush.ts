@@ -6,11 +6,15 @@ import { Problem } from "../base/problem.ts";
 import { LOGPUSH_WAIT_MS, SHARD_TRIES } from "../config.ts";
 import { type DispatchOutcome, dispatch, type Parcel } from "../edge/dispatch.ts";
 import { LogpushCollector } from "../edge/logpush.ts";
-import { type LogpushAnswer, logpushAnswer, logpushRecord } from "../schemas/logpush.ts";
-import { type Call, json, type Route } from "./call.ts";
+import { type LogpushAnswer, logpushAnswer, logpushRecord, sampleRate } from "../schemas/logpush.ts";
+import { WEIGHT_ONE } from "../wire/frame.ts";
+import { type Call, json, queryParameters, type Route } from "./call.ts";
 import type { ClaimResult, ShardMap, ShardObject } from "./objects.ts";
 import { incomplete } from "./observations.ts";
 import { Upload } from "./upload.ts";
+import { validateQuery } from "./validate.ts";
+
+const query = z.object({ sample_rate: z.optional(sampleRate) });
 
 export const logpushRoutes: Route[] = [
   {
@@ -27,6 +31,10 @@ export const logpushRoutes: Route[] = [
         description: "`gzip` or absent; gzip is also told by its first bytes.",
         schema: z.optional(z.enum(["gzip", "identity"])),
       },
+      ...queryParameters(query.shape, {
+        sample_rate:
+          "The job's `sample_rate`: each record counts as 1/rate requests, and once in distinct counts. From 0.001 to 1.",
+      }),
     ],
     body: { "application/x-ndjson": logpushRecord },
     answers: { 202: { description: "Counted.", schema: logpushAnswer } },
@@ -42,17 +50,18 @@ const WAIT_STEP_MS = 200;
 const KEY_PREFIX = "\nlogpush/";
 
 async function postLogpush(call: Call): Promise<Response> {
+  const { sample_rate: rate = "1" } = validateQuery(query, call.url.searchParams);
   const upload = await Upload.open(call.request);
   try {
     upload.check();
-    return json(await take(call, upload), 202);
+    return json(await take(call, upload, Number(rate)), 202);
   } catch (error) {
     await upload.drain();
     throw error;
   }
 }
 
-async function take(call: Call, upload: Upload): Promise<LogpushAnswer> {
+async function take(call: Call, upload: Upload, rate: number): Promise<LogpushAnswer> {
   const map = await call.at.map();
   const key = `${KEY_PREFIX}${upload.name}`;
   const home = call.at.shard(map, shardOf(key, map.shards, map.epoch));
@@ -65,7 +74,7 @@ async function take(call: Call, upload: Upload): Promise<LogpushAnswer> {
   }
   try {
     // Judged by the clock of its first try, or a repeat would make other frames out of what has expired since.
-    const answer = await count(call, map, upload, claimed.firstMs);
+    const answer = await count(call, map, upload, { nowMs: claimed.firstMs, rate });
     // A body without records, such as the one that a destination is tried with, is the same every time.
     const { accepted, rejected, expired, skipped } = answer;
     const isEmpty = accepted + rejected + expired + skipped === 0;
@@ -94,11 +103,17 @@ async function claim(
   }
 }
 
-async function count(call: Call, map: ShardMap, upload: Upload, nowMs: number): Promise<LogpushAnswer> {
+async function count(
+  call: Call,
+  map: ShardMap,
+  upload: Upload,
+  { nowMs, rate }: { nowMs: number; rate: number },
+): Promise<LogpushAnswer> {
   const hash = await call.objects.hash();
   const collector = new LogpushCollector({
     ...{ map, hash, nowMs, agents: call.agents },
     seed: `logpush/${call.site}/${upload.name}`,
+    weight: rate === 1 ? undefined : Math.round(WEIGHT_ONE / rate),
   });
   const sender = new Sender(call, map);
   try {
@@ -115,7 +130,8 @@ async function count(call: Call, map: ShardMap, upload: Upload, nowMs: number): 
     throw error instanceof Problem && sender.counted > 0 ? partly(error, sender.counted) : error;
   }
   const { accepted, rejected, expired, withoutJa4, skipped, errors } = collector.counts;
-  return { accepted, rejected, expired, without_ja4: withoutJa4, skipped, errors };
+  const sampled = rate === 1 ? {} : { sampled: rate };
+  return { accepted, rejected, expired, without_ja4: withoutJa4, skipped, ...sampled, errors };
 }
 
 /** A body is refused in its course: what came before is on disk, and the sender is told how much that is. */

@@ -11,7 +11,7 @@ import {
   LOGPUSH_RECORDS_MAX,
   LOGPUSH_WIRE_MAX_BYTES,
 } from "../config.ts";
-import { Gunzip, GzipError, gzipSize, isGzip } from "../wire/gunzip.ts";
+import { Gunzip, GzipError, isGzip, saysTooMuch } from "../wire/gunzip.ts";
 import { LineSplitter, LineTooLongError } from "../wire/lines.ts";
 
 const MIB = 1024 * 1024;
@@ -154,9 +154,7 @@ export class Upload {
   /** Goes through what is held, if that is all. Throws 400 and 413. */
   check(): void {
     if (this.#rest !== undefined) return;
-    // What the last member says of its length is believed where it says too much.
-    if (this.#isGzipped && gzipSize(this.#head) > this.#limits.inflatedBytes)
-      throw inflatesTooFar(this.#limits);
+    if (this.#isGzipped && this.#saysTooMuch()) throw inflatesTooFar(this.#limits);
     const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
     for (const _line of lines.push(this.#head));
     for (const _line of lines.finish());
@@ -187,6 +185,14 @@ export class Upload {
       await this.#rest?.cancel();
     } catch {
       // The sender went away: nobody waits for an answer.
+    }
+  }
+
+  #saysTooMuch(): boolean {
+    try {
+      return saysTooMuch(this.#head, this.#limits.inflatedBytes);
+    } catch (error) {
+      throw problemOf(error, this.#limits);
     }
   }
 

@@ -62,12 +62,16 @@ export class ChannelIds implements FrameIds {
   }
 }
 
-/** Encodes what was collected. The counters ride on the first frame, an empty one when there is no other. */
+/**
+ * Encodes what was collected. The counters ride on the first frame, an empty one when there is no other. `weight`: of
+ * sampled rows, in thousandths of a request.
+ */
 export async function parcels(
   builders: ReadonlyMap<number, FrameBuilder[]>,
   ids: FrameIds,
   source: Source,
   counters: Counters,
+  weight?: number,
 ): Promise<Parcel[]> {
   const list = [...builders].flatMap(([shard, frames]) =>
     frames.map((builder, chunk) => ({ shard, chunk, builder })),
@@ -78,6 +82,7 @@ export async function parcels(
     list.map(async ({ shard, chunk, builder }, i) => {
       const id = await ids.next(shard, chunk);
       const frame = builder.build(id, source, i === 0 ? counters : NO_COUNTERS);
+      if (weight !== undefined) frame.weight = weight;
       return { shard, rows: frame.rows, bytes: encodeFrame(frame) };
     }),
   );

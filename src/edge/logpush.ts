@@ -40,6 +40,8 @@ export interface LogpushPlace {
   readonly nowMs: number;
   /** What names the upload, the same whenever it comes. */
   readonly seed: string;
+  /** Requests that each record stands for, in thousandths, where they are a sample. */
+  readonly weight?: number | undefined;
 }
 
 export class LogpushCollector {
@@ -87,7 +89,7 @@ export class LogpushCollector {
     this.#frames = new ShardedFrames(this.#place.map);
     this.#counters = noCounters();
     this.#chunkRecords = 0;
-    return parcels(builders, this.#idsOf(chunk), "logpush", counters);
+    return parcels(builders, this.#idsOf(chunk), "logpush", counters, this.#place.weight);
   }
 
   #count(index: number, fields: Record<string, unknown>, dropped: number): void {

@@ -1,5 +1,6 @@
 /** Logpush uploads (contract §3). The record's schema is for the document; `src/wire/logpush.ts` reads them by hand. */
 import * as z from "zod/mini";
+import { SAMPLED_MAX } from "../config.ts";
 import { components, count } from "./common.ts";
 
 const field = z.optional(z.unknown());
@@ -32,6 +33,16 @@ export const logpushRecord = z
       "One line of Cloudflare Logpush's `http_requests` data set under Cloudflare's names. All but `EdgeStartTimestamp` (unixnano, unix or rfc3339) optional; a field of another type than Cloudflare's is left out and counted in `fields_dropped`; other fields are ignored. Without `ClientRequestPath` the path is that of `ClientRequestURI`. Lines with `WorkerSubrequest: true` are skipped.",
   });
 
+/** As it stands in a query: a decimal from 1/SAMPLED_MAX to 1. */
+export const sampleRate = z
+  .string()
+  .check(
+    z.refine(
+      (text) => /^(0?\.\d+|[01](\.0*)?)$/.test(text) && Number(text) * SAMPLED_MAX >= 1 && Number(text) <= 1,
+      `must be a number from ${1 / SAMPLED_MAX} to 1`,
+    ),
+  );
+
 export const logpushAnswer = z
   .object({
     accepted: count,
@@ -39,12 +50,13 @@ export const logpushAnswer = z
     expired: count,
     without_ja4: count,
     skipped: count,
+    sampled: z.optional(z.number().check(z.gte(1 / SAMPLED_MAX), z.lte(1))),
     duplicate: z.optional(z.literal(true)),
     errors: z.array(z.object({ index: count, detail: z.string() })),
   })
   .register(components, {
     id: "LogpushAnswer",
     description:
-      "`accepted + rejected + expired + skipped` = records; `without_ja4` is part of `accepted`; `skipped` are subrequests of Workers; the first 100 errors. `duplicate`: the same body was counted before, the numbers are those of then, and nothing was counted now. Every accepted record is on disk in its shard.",
+      "`accepted + rejected + expired + skipped` = records; `without_ja4` is part of `accepted`; `skipped` are subrequests of Workers; the first 100 errors. `sampled`: the rate by which the counts of the windows were scaled; the numbers here are those of the records. `duplicate`: the same body was counted before, the numbers are those of then, and nothing was counted now. Every accepted record is on disk in its shard.",
   });
 export type LogpushAnswer = z.infer<typeof logpushAnswer>;

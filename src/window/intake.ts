@@ -15,6 +15,7 @@ import { type Frame, IDENTITIES } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
 import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
+import { FrameRows } from "./frame-rows.ts";
 import { type ObservedColumns, observedRows } from "./identity-sets.ts";
 import { INDEX_IDS_MAX } from "./key-index.ts";
 import type { Overflow } from "./overflow.ts";
@@ -57,8 +58,7 @@ export class Intake {
   #frame: ObservedColumns = { flags: new Uint32Array(0), columns: [] };
   /** Rows of fingerprints in full that are yet to be counted, all at once. */
   readonly #waiting = observedRows();
-  readonly #order = new Uint16Array(FRAME_ROWS_MAX);
-  readonly #places = new Uint16Array(FRAME_ROWS_MAX + 1);
+  readonly #rows = new FrameRows();
   /** Time of the frame at hand, the oldest counted row after it, and the fingerprint whose rows are being counted. */
   #baseMs = 0;
   #firstAt = NEVER;
@@ -94,7 +94,7 @@ export class Intake {
     this.#begin(frame);
     const { at, baseMs, rows } = frame;
     let ahead = 0;
-    const order = this.#byFingerprint(frame);
+    const order = this.#rows.byFingerprint(frame);
     // A fingerprint's rows come about in order: most lie in the slot of the one before.
     let slot = 0;
     let slotFromMs = 0;
@@ -111,7 +111,7 @@ export class Intake {
         slotFromMs = slot * SLOT_MS;
       }
       if (slot < this.firstSlot) this.late++;
-      else this.#count(frame, row, slot);
+      else for (let n = this.#rows.times(row); n > 0; n--) this.#count(frame, row, slot);
     }
     this.#end(frame, nowMs);
     this.#keepWithinBytes();
@@ -121,7 +121,10 @@ export class Intake {
   /** Counts rows that waited. Bytes are not looked at: the next frame is in time for that. */
   takeDue({ frame, rows }: DueRows, nowMs: number): void {
     this.#begin(frame);
-    for (const row of rows) this.#count(frame, row, slotOf(frame.baseMs + frame.at[row]!));
+    for (const row of rows) {
+      const slot = slotOf(frame.baseMs + frame.at[row]!);
+      for (let n = this.#rows.times(row); n > 0; n--) this.#count(frame, row, slot);
+    }
     this.#end(frame, nowMs);
   }
 
@@ -138,6 +141,7 @@ export class Intake {
     if (frame.fps > this.#ids.length) this.#ids = new Int32Array(frame.fps * 2);
     this.#ids.fill(UNKNOWN, 0, frame.fps);
     this.#frame = { flags: frame.flags, columns: IDENTITIES.map((name) => frame.identities[name]) };
+    this.#rows.weigh(frame);
     this.#baseMs = frame.baseMs;
     this.#firstAt = NEVER;
   }
@@ -186,20 +190,12 @@ export class Intake {
       this.#see(id, frame.at[row]!);
       if (this.#store.hold(id, slot, this.#frame, row)) return;
       const waiting = this.#waiting;
+      // Rows that stand for many requests are more than a frame's.
+      if (waiting.count === FRAME_ROWS_MAX) this.#countWaiting();
       waiting.rows[waiting.count] = row;
       waiting.indices[waiting.count] = fingerprints.link(id);
       waiting.slots[waiting.count++] = slot;
     }
-  }
-
-  /** A frame's rows, those of each fingerprint together (a counting sort): what they touch is then still at hand. */
-  #byFingerprint({ fp, fps, rows }: Frame): Uint16Array {
-    const places = this.#places;
-    places.fill(0, 0, fps + 1);
-    for (let row = 0; row < rows; row++) places[fp[row]! + 1]!++;
-    for (let i = 0; i < fps; i++) places[i + 1]! += places[i]!;
-    for (let row = 0; row < rows; row++) this.#order[places[fp[row]!]!++] = row;
-    return this.#order;
   }
 
   /** Takes note of a request's time, ms after the frame's; told once for all rows of a fingerprint that come together. */

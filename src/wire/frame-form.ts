@@ -1,10 +1,13 @@
 /** A frame taken apart: what both of its encodings carry, what must hold for it, and why one is refused. */
-import { FRAME_ROWS_MAX } from "../config.ts";
+import { FRAME_ROWS_MAX, SAMPLED_MAX } from "../config.ts";
 import { FLAGS_MASK, YES_BITS } from "./flags.ts";
 import { isKey, KEY_WORDS } from "./key.ts";
 import { areSignals, GLOBAL_SIGNALS } from "./signal-names.ts";
 
 export const FRAME_ID_BYTES = 16;
+
+/** Parts of a request that a frame's weight counts. */
+export const WEIGHT_ONE = 1_000;
 
 /** Where observations came from; `summary.sources` counts each. */
 export const SOURCES = ["observations", "edge", "logpush", "binding"] as const;
@@ -48,6 +51,8 @@ export interface Frame {
   /** Still encoded (samples.ts): they are looked at only when something is wrong with a fingerprint. Empty = none. */
   samples: Uint8Array;
   counters: Counters;
+  /** Requests that each row stands for, in thousandths, where they are a sample; absent = one. Earlier code counts one. */
+  weight?: number;
 }
 
 /** Why a frame was refused, as a fixed code: the payload's own text never reaches a log. */
@@ -76,10 +81,15 @@ export function checkFrame(frame: Frame): void {
     baseMs <= TIME_MAX_MS - AT_MAX_MS &&
     rows <= FRAME_ROWS_MAX &&
     fps <= rows &&
+    weightIsRight(frame.weight) &&
     rowsAreRight(frame.fp, frame.flags, rows, fps) &&
     signalsAreRight(signals, fps);
   for (let i = 0; right && i < fps; i++) right = isKey(keys, i * KEY_WORDS);
   if (!right) throw new FrameError("malformed");
+}
+
+function weightIsRight(weight: number | undefined): boolean {
+  return weight === undefined || (weight >= WEIGHT_ONE && weight <= SAMPLED_MAX * WEIGHT_ONE);
 }
 
 /** One pass without a branch: the only work of decoding that grows with the rows, besides the copy. */

@@ -2,7 +2,7 @@
  * Version 2 of the frame, in which everything per row or fingerprint is one `bin`: one copy to an aligned address gives
  * all typed views, nothing is made per row. One msgpack map:
  *
- *   v, id, source, base, counters
+ *   v, id, source, base, counters, weight (of sampled rows only)
  *   n         rows, fingerprints, fingerprints with global signals
  *   cols      little-endian, the widest first, so that each starts aligned:
  *             gat f64 │ gval f64×10 │ keys u32×5 │ at flags ip ua path host asn u32 │ fp u16 │ gfp u16
@@ -52,6 +52,7 @@ export function readFrameV2(fields: Fields): Frame {
     signals: seen,
     samples,
     counters: fields.counters("counters"),
+    ...(fields.raw("weight") === undefined ? {} : { weight: fields.count("weight") }),
   };
 }
 
@@ -85,6 +86,7 @@ export function writeFrameV2(frame: Frame): Uint8Array {
     cols: new Uint8Array(block, 0, length),
     samples: frame.samples,
     counters: COUNTERS.map((name) => frame.counters[name]),
+    ...(frame.weight === undefined ? {} : { weight: frame.weight }),
   });
 }
 

@@ -23,6 +23,7 @@ export {
   IDENTITIES,
   SOURCES,
   type Source,
+  WEIGHT_ONE,
 } from "./frame-form.ts";
 
 /** Versions that this code reads and writes; the last one is its own. */

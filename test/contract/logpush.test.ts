@@ -113,6 +113,19 @@ describe("logpush", () => {
     expect(after.sources.logpush! - (before.sources.logpush ?? 0)).toBe(4);
   });
 
+  it("LOGP-10: with a sample rate each record counts as 1/rate requests, once in distinct counts, and the answer says so", async () => {
+    const ja4 = freshJa4();
+    const records = Array.from({ length: 20 }, (_, i) => record(ja4, { ClientIP: `203.0.113.${i}` }));
+    const answer = await taken(send(ndjson(records), {}, "?sample_rate=0.1"));
+    expect(answer).toEqual({ ...ZEROS, accepted: 20, sampled: 0.1 });
+    const form = await client.get(`/v1/sites/${SITE}/fingerprints/${ja4}`);
+    expect(form.json<FullForm>().windows["1h"]).toMatchObject({ reqs: 200, ips: 20 });
+    for (const rate of ["0", "2", "-1", "x", "0.0001", "1e-1"]) {
+      const refused = await send("", {}, `?sample_rate=${rate}`);
+      expect([refused.status, refused.text]).toEqual([400, expect.stringContaining("sample_rate")]);
+    }
+  });
+
   it("LOGP-7: a wrong field is dropped and counted, a wrong record is rejected, a subrequest skipped", async () => {
     const ja4 = freshJa4();
     const before = (await totals()).since_start.fields_dropped!;
