@@ -5,6 +5,7 @@ import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
 import { frame } from "./frame.ts";
 import { ingest } from "./ingest.ts";
+import { logpush } from "./logpush.ts";
 import { memory } from "./memory.ts";
 import { rank } from "./rank.ts";
 import { rest } from "./rest.ts";
@@ -18,6 +19,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   failOpen,
   frame,
   ingest,
+  logpush,
   memory,
   rank,
   rest,
