@@ -144,6 +144,10 @@ export const FRAME_FEW_FINGERPRINTS = 64;
 /** Cap on a frame's packed samples; the builder starts a new frame well before. */
 export const FRAME_SAMPLES_BYTES_MAX = 1024 * 1024;
 export const SAMPLE_TEXT_MAX_CHARS = 128;
+/** Different detection ids of a request that are counted; Cloudflare names one or two. */
+export const DETECTIONS_A_ROW_MAX = 8;
+/** Larger ones are no id that Cloudflare has given out so far (nine digits), and are not counted. */
+export const DETECTION_ID_MAX = 2 ** 32 - 1;
 
 // --- Shard --------------------------------------------------------------------------------------------------
 export const SHARDS_DEFAULT = 4;
@@ -166,6 +170,16 @@ export const DOOR_AGE_MINUTES = 10;
 export const DOOR_AGE_KNOCKS = 131_072;
 /** … in place of the least active of so many. */
 export const VICTIM_SAMPLE = 64;
+/**
+ * Bot scores and detection ids counted: different (fingerprint, minute, score or id) of fingerprints in full, 8 B each and up
+ * to 12 with their tables' spare room; those of fingerprints with few requests lie in their rows. Further ones are counted
+ * as `scores_lost`. 2,000 busy fingerprints a shard with a new score or two a minute fill half of it.
+ */
+export const SCORES_MAX = 196_608;
+/** Different detection ids that a shard tells apart in an hour; Cloudflare names some dozens on a site. */
+export const DETECTION_IDS_MAX = 400;
+/** Detection ids shown of a fingerprint, the most frequent ones. */
+export const DETECTION_IDS_SHOWN_MAX = 20;
 /** Families a part that are counted one by one among the requests beyond capacity. */
 export const FAMILIES_BEYOND_MAX = 512;
 /** Newest evidence kept a shard, over all fingerprints: frames whose samples it is, and bytes of all of them. */

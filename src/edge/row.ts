@@ -3,6 +3,7 @@
  * exists any more except in samples (which never carry an address).
  */
 import type { KeyedHash } from "../base/hash.ts";
+import { DETECTION_ID_MAX, DETECTIONS_A_ROW_MAX } from "../config.ts";
 import {
   factBits,
   HAS_ASN,
@@ -11,6 +12,7 @@ import {
   HAS_PATH,
   HAS_SIGNALS,
   HAS_UA,
+  SCORE_SHIFT,
   YES_BITS,
 } from "../wire/flags.ts";
 import type { Row } from "../wire/frame-builder.ts";
@@ -41,6 +43,7 @@ class ReusedRow implements Row {
   status: number | undefined;
   asn: number | undefined;
   rayId: string | undefined;
+  detectionIds: readonly number[] | undefined;
   /** The path, or the URL that it is cut out of. */
   pathSource: string | UrlReader | undefined;
 
@@ -60,6 +63,22 @@ const ERROR = factBits("error", true);
 /** A fact's bits, from those of its yes: `factBits` looks its name up, which for all of them would cost as much as an identity. */
 function bits(yes: number, fact: boolean | undefined): number {
   return fact === undefined ? 0 : fact ? yes : yes & ~YES_BITS;
+}
+
+/** 0 = not computed, the same as not known. */
+function scoreBits(score: number | undefined): number {
+  return score === undefined ? 0 : score << SCORE_SHIFT;
+}
+
+/** The first different ids that fit a frame; `undefined` = none. Most requests have none: nothing is made for those. */
+function detectionsToCount(ids: readonly number[] | undefined): readonly number[] | undefined {
+  if (ids === undefined || ids.length === 0) return undefined;
+  const counted: number[] = [];
+  for (let i = 0; i < ids.length && counted.length < DETECTIONS_A_ROW_MAX; i++) {
+    const id = ids[i]!;
+    if (id <= DETECTION_ID_MAX && !counted.includes(id)) counted.push(id);
+  }
+  return counted;
 }
 
 /** Cloudflare's own three names first: whatever else proxies write is looked at letter by letter. */
@@ -97,6 +116,7 @@ export class RowMaker {
     if (asn !== undefined) flags |= HAS_ASN;
     const signalled = ja4 !== undefined && ja4Signals !== undefined && readSignals(ja4Signals, this.#signals);
     if (signalled) flags |= HAS_SIGNALS;
+    if (ja4 !== undefined) flags |= scoreBits(read.botScore);
     row.timestampMs = read.timestampMs;
     row.ja4 = ja4 ?? "";
     row.flags = flags;
@@ -111,6 +131,7 @@ export class RowMaker {
     row.status = status;
     row.asn = asn;
     row.rayId = read.rayId;
+    row.detectionIds = ja4 === undefined ? undefined : detectionsToCount(detectionIds);
     return row;
   }
 
@@ -135,6 +156,8 @@ export class RowMaker {
       for (let i = 0; i < GLOBAL_SIGNALS.length; i++)
         this.#signals[i] = signals[GLOBAL_SIGNALS[i]!] ?? Number.NaN;
     }
+    // Scores and detections belong to a fingerprint as well.
+    if (ja4 !== undefined) flags |= scoreBits(observation.botScore);
     row.timestampMs = observation.timestampMs;
     row.ja4 = ja4 ?? "";
     row.flags = flags;
@@ -149,6 +172,7 @@ export class RowMaker {
     row.status = status;
     row.asn = asn;
     row.rayId = observation.rayId;
+    row.detectionIds = ja4 === undefined ? undefined : detectionsToCount(observation.detectionIds);
     return row;
   }
 

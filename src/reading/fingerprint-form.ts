@@ -47,6 +47,8 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
     names: namesOf(ja4),
   };
   if (context.ranksAsOfMs !== undefined) form.ranks_as_of = rfc3339(context.ranksAsOfMs);
+  const botScore = botScoreOf(window, id);
+  if (botScore !== undefined) form.bot_score = botScore;
   if (isPseudo(ja4)) form.source = "tls";
   // Only a real JA4 is a field that Cloudflare's firewall knows.
   else form.waf_expression = `cf.bot_management.ja4 eq "${ja4}"`;
@@ -66,6 +68,13 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
   const score = topScore(episodes);
   if (score !== undefined) form.score = score;
   return form;
+}
+
+/** Scores and detection ids of the hour; `undefined` when nothing is known. */
+function botScoreOf(window: Window, id: number): FingerprintAnswer["bot_score"] {
+  const { histogram, detections } = window.botScores(id);
+  if (histogram.length === 0 && detections.length === 0) return undefined;
+  return { histogram, detection_ids: detections };
 }
 
 /** The highest score of active anomalies; `undefined` without any. */

@@ -15,7 +15,7 @@ export interface ShardSummary {
   /** Bytes by part. */
   memory: Record<string, number>;
   /** What was done to stay within memory. */
-  pressure: { tracked: number; evicted: number; folded: number; calls_refused: number };
+  pressure: { tracked: number; evicted: number; folded: number; scores_lost: number; calls_refused: number };
   fingerprints: number;
   ranksAsOfMs: number | undefined;
   /** Event time of the site's first request, as far as this shard knows. */

@@ -101,6 +101,17 @@ const names = z.array(
 
 const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 
+const botScore = z
+  .object({
+    histogram: z.array(z.tuple([z.int().check(z.gte(1), z.lte(99)), count])),
+    detection_ids: z.array(z.tuple([count, count])),
+  })
+  .register(components, {
+    id: "BotScore",
+    description:
+      "What Bot Management said of the requests of the last hour, exactly. `histogram`: pairs of a bot score and the number of requests that had it, ascending; a score of 0 means not computed and is left out. `detection_ids`: pairs of a detection id and its number of requests, the most frequent first, 20 at most; of a request its first 8 different ids count.",
+  });
+
 export const fingerprint = z
   .object({
     site: z.string(),
@@ -122,6 +133,7 @@ export const fingerprint = z
           "What blocking the fingerprint would have hit in the last hour: its share of the site's requests, and of those with a browser's user agent (absent when the site has none).",
       }),
     ),
+    bot_score: z.optional(botScore),
     waf_expression: z.optional(z.string()),
     score: z.optional(z.number()),
     anomalies: z.array(z.object({ anomaly_id: z.string(), kind: z.string() })),
@@ -273,6 +285,8 @@ export const summary = z
         tracked: count,
         evicted: count,
         folded: count,
+        /** Bot scores and detection ids that were not counted, for want of room. */
+        scores_lost: count,
         /** Calls refused for overload since the shard woke up; what was refused for good is in `shed`. */
         calls_refused: count,
       }),

@@ -188,6 +188,7 @@ export class Intake {
     } else {
       if (!this.#hasRoom(id)) id = this.#makeRoom(frame, fp, id, row);
       this.#see(id, frame.at[row]!);
+      if (frame.detections !== undefined) this.#store.addDetections(id, slot, frame.detections, row);
       if (this.#store.hold(id, slot, this.#frame, row)) return;
       const waiting = this.#waiting;
       // Rows that stand for many requests are more than a frame's.

@@ -146,6 +146,7 @@ export class Overflow {
       held.sort((a, b) => a.slot - b.slot);
       for (const { slot, flags } of held) this.count(hash, this.#key, 0, slot, flags);
     }
+    this.#store.scores.remove(id);
     this.#store.remove(id);
   }
 

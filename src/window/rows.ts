@@ -3,19 +3,20 @@
  * number of every window is a walk over at most ROWS_MAX of them. The rows of a fingerprint are linked, newest arrival
  * first; a chain is a handle, the index of its newest row + 1 (0 = empty).
  *
- *   word 0      next row + 1; 0 = the last
+ *   word 0      next row + 1 (bits 0–21); 0 = the last; bot score (22–28); 0 = none
  *   word 1      flags (bits 0–11, 16–21), shows-new (12–14), slot modulo 1,024 (22–31)
  *   words 2–6   the identities, in the order of IDENTITIES
  */
 import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
 import { SLOT_MS } from "../config.ts";
-import { FLAGS_MASK } from "../wire/flags.ts";
+import { FLAGS_MASK, SCORE_MASK, SCORE_SHIFT } from "../wire/flags.ts";
 import { IDENTITY_FLAGS, SHOWS_NEW } from "./identities.ts";
 import { Records } from "./records.ts";
 import { countWide, type Tally } from "./tally.ts";
 
 const IDENTITY_WORD = 2;
 const STRIDE = IDENTITY_WORD + IDENTITY_FLAGS.length;
+const NEXT_MASK = (1 << SCORE_SHIFT) - 1;
 const SLOT_SHIFT = 22;
 const SLOT_MASK = 0x3ff;
 const FLAGS = (1 << SLOT_SHIFT) - 1;
@@ -25,6 +26,7 @@ const LAYOUT = layoutOf(
   "rows",
   IDENTITY_WORD,
   SLOT_SHIFT,
+  SCORE_MASK,
   FLAGS_MASK,
   ...IDENTITY_FLAGS,
   ...SHOWS_NEW,
@@ -68,13 +70,19 @@ export class Rows {
     const at = this.#records.at(row);
     for (let identity = 0; identity < IDENTITY_FLAGS.length; identity++)
       page[at + IDENTITY_WORD + identity] = identities[identity]![source]!;
-    page[at] = chain;
-    page[at + 1] = flags | this.#showsNew(chain, flags, page, at) | ((slot & SLOT_MASK) << SLOT_SHIFT);
+    page[at] = chain | (flags & SCORE_MASK);
+    page[at + 1] =
+      (flags & FLAGS) | this.#showsNew(chain, flags, page, at) | ((slot & SLOT_MASK) << SLOT_SHIFT);
     return row + 1;
   }
 
   next(chain: number): number {
-    return this.#records.page(chain - 1)[this.#records.at(chain - 1)]!;
+    return this.#link(chain) & NEXT_MASK;
+  }
+
+  /** Bot score of a chain's newest row; 0 = none. */
+  score(chain: number): number {
+    return this.#link(chain) >>> SCORE_SHIFT;
   }
 
   slot(chain: number): number {
@@ -165,7 +173,7 @@ export class Rows {
       const at = this.#records.at(row - 1);
       const flags = page[at + 1]!;
       const inTime = from === Number.NEGATIVE_INFINITY || this.slot(row) >= from;
-      row = page[at]!;
+      row = page[at]! & NEXT_MASK;
       for (let identity = first; inTime && identity < end; identity++) {
         if ((flags & IDENTITY_FLAGS[identity]!) === 0) continue;
         const value = page[at + IDENTITY_WORD + identity]!;
@@ -183,8 +191,12 @@ export class Rows {
     return this.#records.page(chain - 1)[this.#records.at(chain - 1) + 1]!;
   }
 
+  #link(chain: number): number {
+    return this.#records.page(chain - 1)[this.#records.at(chain - 1)]!;
+  }
+
   #setNext(chain: number, next: number): void {
-    this.#records.page(chain - 1)[this.#records.at(chain - 1)] = next;
+    this.#records.page(chain - 1)[this.#records.at(chain - 1)] = (this.#link(chain) & SCORE_MASK) | next;
   }
 
   #showsNew(chain: number, flags: number, page: Uint32Array, at: number): number {

@@ -3,10 +3,13 @@
  * with rows and is promoted when it has more than ROWS_MAX of them in the hour; what either form answers is the same.
  */
 import type { ImageReader, ImageWriter } from "../base/image.ts";
+import { SCORE_MASK, SCORE_MAX, SCORE_SHIFT } from "../wire/flags.ts";
+import type { FrameDetections } from "../wire/frame.ts";
 import { EVERYTHING, FIRST_ID, Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
 import { IDENTITY_FLAGS, NEW_COLUMNS } from "./identities.ts";
 import { IdentitySets, type ObservedColumns, type ObservedRows } from "./identity-sets.ts";
 import { ROWS_MAX, Rows } from "./rows.ts";
+import { Scores, type ValueCounts } from "./scores.ts";
 import { SignalTable } from "./signals.ts";
 import { addTally, type Tally } from "./tally.ts";
 import { SLOTS_A_MINUTE, SLOTS_A_STAMP, stampOf } from "./time.ts";
@@ -14,12 +17,21 @@ import { Tracked } from "./tracked.ts";
 
 /** Fingerprints that grow together leave their smaller blocks free. Packing 12 MiB costs milliseconds, once a minute. */
 const PACKED_SHARE = 0.9;
+/** Of one fingerprint, over the hour. */
+export interface BotScores {
+  /** By score, ascending. */
+  histogram: ValueCounts;
+  /** The most frequent detection ids first. */
+  detections: ValueCounts;
+}
+
 export class Store {
   readonly fingerprints: Fingerprints;
   readonly rows = new Rows();
   readonly tracked = new Tracked();
   readonly sets = new IdentitySets();
   readonly signals = new SignalTable();
+  readonly scores = new Scores();
 
   /** `seed`: 32 bits that clients do not know. */
   constructor(seed: number) {
@@ -30,15 +42,21 @@ export class Store {
   /** Keeps row `source` of a frame's columns for a fingerprint; false when that must be kept in full (now). */
   hold(id: number, slot: number, frame: ObservedColumns, source: number): boolean {
     const { fingerprints } = this;
-    if (fingerprints.isInFull(id)) return false;
-    const held = fingerprints.rows(id);
+    const flags = frame.flags[source]!;
+    const held = fingerprints.isInFull(id) ? ROWS_MAX : fingerprints.rows(id);
     if (held === ROWS_MAX) {
-      this.#promote(id);
+      if (!fingerprints.isInFull(id)) this.#promote(id);
+      if ((flags & SCORE_MASK) !== 0) this.#countScore(id, slot, (flags & SCORE_MASK) >>> SCORE_SHIFT);
       return false;
     }
-    const chain = this.rows.push(fingerprints.link(id), slot, frame.flags[source]!, frame.columns, source);
+    const chain = this.rows.push(fingerprints.link(id), slot, flags, frame.columns, source);
     fingerprints.setRows(id, chain, held + 1);
     return true;
+  }
+
+  /** Counts the detection ids of row `row` of a frame. */
+  addDetections(id: number, slot: number, detections: FrameDetections, row: number): void {
+    this.scores.addDetections(id, Math.floor(slot / SLOTS_A_MINUTE), detections, row);
   }
 
   /** All of it as it is. What it changes is nothing, inboxes included. */
@@ -49,6 +67,21 @@ export class Store {
   /** Makes an image of a store with the same seed this one; throws an ImageError. */
   readImage(reader: ImageReader): void {
     for (const part of this.#parts()) part.readImage(reader);
+  }
+
+  /** Bytes by part; what is reserved counts, not only what is in use. */
+  memory(): Record<string, number> {
+    const { fingerprints, rows, scores, sets, signals, tracked } = this;
+    return {
+      fingerprints: fingerprints.byteLength,
+      index: fingerprints.indexByteLength,
+      rows: rows.byteLength,
+      tracked: tracked.byteLength,
+      series: tracked.seriesBytes,
+      sets: sets.byteLength,
+      signals: signals.byteLength,
+      scores: scores.byteLength,
+    };
   }
 
   /** Bytes of live series and sets. */
@@ -107,6 +140,18 @@ export class Store {
     const chain = this.rows.expire(fingerprints.link(id), firstMinute * SLOTS_A_MINUTE);
     fingerprints.setRows(id, chain, Math.max(this.rows.left, 1));
     return this.rows.left === 0;
+  }
+
+  /** How often each bot score (1–99) and detection id came in the hour, right after `expire`. */
+  botScores(id: number): BotScores {
+    const { fingerprints, rows, scores } = this;
+    const counts = new Uint32Array(SCORE_MAX + 1);
+    if (fingerprints.isInFull(id)) scores.sumScores(id, counts);
+    else for (let row = fingerprints.link(id); row !== 0; row = rows.next(row)) counts[rows.score(row)]!++;
+    const histogram: ValueCounts = [];
+    for (let score = 1; score <= SCORE_MAX; score++)
+      if (counts[score] !== 0) histogram.push([score, counts[score]!]);
+    return { histogram, detections: scores.detections(id) };
   }
 
   /** Requests of the hour. Inboxes must be settled. */
@@ -174,7 +219,11 @@ export class Store {
   }
 
   #parts() {
-    return [this.fingerprints, this.rows, this.tracked, this.sets, this.signals];
+    return [this.fingerprints, this.rows, this.tracked, this.sets, this.signals, this.scores];
+  }
+
+  #countScore(id: number, slot: number, score: number): void {
+    this.scores.addScore(id, Math.floor(slot / SLOTS_A_MINUTE), score);
   }
 
   #promote(id: number): void {
@@ -188,6 +237,7 @@ export class Store {
         if ((flags & IDENTITY_FLAGS[identity]!) !== 0)
           this.sets.see(index, identity, rows.identity(row, identity), stampOf(slot));
       tracked.count(index, slot, flags);
+      if (rows.score(row) !== 0) this.#countScore(id, slot, rows.score(row));
     }
     rows.release(chain);
     fingerprints.setInFull(id, index);

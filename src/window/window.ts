@@ -23,7 +23,7 @@ import { Intake, type WindowLimits } from "./intake.ts";
 import { Overflow } from "./overflow.ts";
 import { Pending } from "./pending.ts";
 import type { SeenSignals } from "./signals.ts";
-import { Store } from "./store.ts";
+import { type BotScores, Store } from "./store.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "./tally.ts";
 import { firstMinute, firstSlot, firstStamp, SLOTS_A_MINUTE, slotOf, windowFrom } from "./time.ts";
 
@@ -198,6 +198,11 @@ export class Window {
     return this.#store.signals.get(id);
   }
 
+  /** How often each bot score and detection id came in the hour. */
+  botScores(id: number): BotScores {
+    return this.#store.botScores(id);
+  }
+
   /** Sums over the whole shard in a window. `all` holds the requests without JA4 and those of the overflow too. */
   total(window: WindowName): { all: Tally; fingerprints: number; withoutJa4: number; overflow: number } {
     const from = windowFrom(window, this.#nowMs);
@@ -250,26 +255,20 @@ export class Window {
 
   /** Bytes by part; what is reserved counts, not only what is in use. */
   memory(): Record<string, number> {
-    const { fingerprints, rows, sets, signals, tracked } = this.#store;
     return {
-      fingerprints: fingerprints.byteLength,
-      index: fingerprints.indexByteLength,
-      rows: rows.byteLength,
-      tracked: tracked.byteLength,
-      series: tracked.seriesBytes,
-      sets: sets.byteLength,
-      signals: signals.byteLength,
+      ...this.#store.memory(),
       overflow: this.#overflow.byteLength,
       pending: this.#pending.byteLength,
     };
   }
 
   /** What was done to stay within memory. */
-  pressure(): { tracked: number; evicted: number; folded: number } {
+  pressure(): { tracked: number; evicted: number; folded: number; scores_lost: number } {
     return {
       tracked: this.#store.tracked.size,
       evicted: this.#overflow.evicted,
       folded: this.#overflow.folded,
+      scores_lost: this.#store.scores.lost,
     };
   }
 
@@ -291,6 +290,7 @@ export class Window {
       if (fingerprints.isLive(id) && this.#store.expire(id, this.#firstMinute, stamp)) this.#store.remove(id);
     }
     for (const index of this.#overflow.records()) this.#store.expireInFull(index, this.#firstMinute, stamp);
+    this.#store.scores.expire(this.#firstMinute);
     this.#overflow.trim();
     if (this.#firstMinute % DOOR_AGE_MINUTES === 0) this.#overflow.age();
     this.#store.compact();

@@ -3,6 +3,7 @@
  * is kept of a row but its numbers, and the texts of those that are samples.
  */
 import { FRAME_BYTES_TARGET, FRAME_ROWS_MAX } from "../config.ts";
+import { DetectionColumn } from "./detection-column.ts";
 import { type Counters, FRAME_ID_BYTES, type Frame, type Source } from "./frame-form.ts";
 import { grown } from "./grown.ts";
 import { KEY_WORDS, packKey } from "./key.ts";
@@ -15,6 +16,7 @@ export interface Row {
   timestampMs: number;
   /** "" = no JA4. */
   ja4: string;
+  /** Facts, identities, bot score (flags.ts). */
   flags: number;
   /** Hashes, and the ASN as a number; 0 where the flag says that there is none. */
   ipHash: number;
@@ -31,6 +33,8 @@ export interface Row {
   status: number | undefined;
   asn: number | undefined;
   rayId: string | undefined;
+  /** All different, 32 bits, DETECTIONS_A_ROW_MAX at most; absent = none. Copied. */
+  detectionIds?: readonly number[] | undefined;
 }
 
 export const NO_COUNTERS: Counters = { rejected: 0, expired: 0, lost_at_edge: 0, fields_dropped: 0 };
@@ -40,8 +44,8 @@ const FIRST_FINGERPRINTS = 16;
 const SIGNALS = GLOBAL_SIGNALS.length;
 /** Fingerprints that a builder remembers from one frame to the next, about 150 B each; with more it forgets them all. */
 const KNOWN_MAX = 1_024;
-/** Bytes of a row's fixed columns, and what a fingerprint adds in the longer of the two forms. */
-const ROW_BYTES = 2 + 4 * 7;
+/** Bytes of a row's fixed columns, its score and its number of detection ids, and what a fingerprint adds in the longer of the two forms. */
+const ROW_BYTES = 2 + 4 * 7 + 2;
 const FINGERPRINT_BYTES = 40;
 const SIGNALS_BYTES = 8 * SIGNALS + 10;
 
@@ -74,6 +78,7 @@ export class FrameBuilder {
   #signals = new Float64Array(FIRST_FINGERPRINTS * SIGNALS);
   #signalled = 0;
   readonly #samples = new SamplePicks();
+  readonly #detections = new DetectionColumn();
 
   get rows(): number {
     return this.#rows;
@@ -113,6 +118,7 @@ export class FrameBuilder {
     if (row.signals !== undefined && ms >= this.#signalsMs[fp]!) this.#takeSignals(fp, ms, row.signals);
     // Rows without a fingerprint are nobody's evidence.
     if (row.ja4 !== "") this.#samples.offer(fp, row);
+    if (row.detectionIds !== undefined) this.#bytes += this.#detections.add(at, row.detectionIds);
   }
 
   /** The frame so far. Its columns are the builder's own: it is good until the next row or `reset`. */
@@ -143,6 +149,7 @@ export class FrameBuilder {
       signals: this.#newestSignals(),
       samples: this.#samples.pack(baseMs),
       counters,
+      ...this.#detections.build(rows),
     };
   }
 
@@ -164,6 +171,7 @@ export class FrameBuilder {
       if (ms !== -1 && ms >= part.#signalsMs[into]!)
         part.#takeSignals(into, ms, this.#signals.subarray(fp * SIGNALS, (fp + 1) * SIGNALS));
     }
+    const detections = this.#detections.walk();
     for (let row = 0; row < this.#rows; row++) {
       const fp = this.#fp[row]!;
       const part = parts[fp]!;
@@ -180,7 +188,7 @@ export class FrameBuilder {
       part.#host[at] = this.#host[row]!;
       part.#asn[at] = this.#asn[row]!;
       part.#rows = at + 1;
-      part.#bytes += ROW_BYTES;
+      part.#bytes += ROW_BYTES + part.#detections.add(at, detections(row));
     }
   }
 
@@ -192,6 +200,7 @@ export class FrameBuilder {
     this.#fps = 0;
     this.#signalled = 0;
     this.#samples.reset();
+    this.#detections.reset();
     if (this.#ja4s.length <= KNOWN_MAX) return;
     this.#slots.clear();
     this.#ja4s.length = 0;

@@ -31,6 +31,13 @@ export interface FrameSignals {
   values: Float64Array;
 }
 
+/** Detection ids of the rows that have any (Cloudflare's Bot Management). */
+export interface FrameDetections {
+  /** Row r has the ids at `start[r]` … `start[r + 1]`, all different, DETECTIONS_A_ROW_MAX at most; rows + 1 entries. */
+  start: Uint16Array;
+  ids: Uint32Array;
+}
+
 export interface Frame {
   id: Uint8Array;
   source: Source;
@@ -45,9 +52,12 @@ export interface Frame {
   fp: Uint16Array;
   /** ms after `baseMs`. */
   at: Uint32Array;
+  /** With the bot score (flags.ts). */
   flags: Uint32Array;
   identities: Record<Identity, Uint32Array>;
   signals: FrameSignals;
+  /** Absent = no row has any. */
+  detections?: FrameDetections;
   /** Still encoded (samples.ts): they are looked at only when something is wrong with a fingerprint. Empty = none. */
   samples: Uint8Array;
   counters: Counters;

@@ -18,6 +18,7 @@ import { pack } from "./codec.ts";
 import type { Fields } from "./fields.ts";
 import { COUNTERS, type Frame, FrameError, IDENTITIES } from "./frame-form.ts";
 import { KEY_WORDS, packKey, unpackKey } from "./key.ts";
+import { wireFlags } from "./marks.ts";
 import { decodeSamples, type FrameSample, SampleWriter } from "./samples.ts";
 import { GLOBAL_SIGNALS } from "./signal-names.ts";
 
@@ -88,7 +89,7 @@ function readSamples(fields: Fields, fps: number): Uint8Array {
   return packed;
 }
 
-/** Bytes of a frame in this version; samples that cannot be unpacked are left out. */
+/** Bytes of a frame in this version; scores, detection ids and samples that cannot be unpacked are left out. */
 export function writeFrameV1(frame: Frame): Uint8Array {
   const { signals, fps, keys } = frame;
   const samples = samplesOf(frame);
@@ -100,7 +101,7 @@ export function writeFrameV1(frame: Frame): Uint8Array {
     fps: Array.from({ length: fps }, (_, i) => unpackKey(keys, i * KEY_WORDS)),
     fp: bytesOf(frame.fp),
     at: bytesOf(frame.at),
-    flags: bytesOf(frame.flags),
+    flags: bytesOf(wireFlags(frame.flags)),
     ...Object.fromEntries(IDENTITIES.map((name) => [name, bytesOf(frame.identities[name])])),
     gfp: bytesOf(signals.fp),
     gat: bytesOf(signals.seenAtMs),

@@ -7,12 +7,14 @@
  *   cols      little-endian, the widest first, so that each starts aligned:
  *             gat f64 │ gval f64×10 │ keys u32×5 │ at flags ip ua path host asn u32 │ fp u16 │ gfp u16
  *   samples   packed by themselves (samples.ts)
+ *   scores, dets   where any row has them (marks.ts)
  */
 import { FRAME_ROWS_MAX, FRAME_SAMPLES_BYTES_MAX } from "../config.ts";
 import { pack } from "./codec.ts";
 import type { Fields } from "./fields.ts";
 import { COUNTERS, type Frame, FrameError } from "./frame-form.ts";
 import { KEY_WORDS } from "./key.ts";
+import { marksOf, wireFlags } from "./marks.ts";
 import { GLOBAL_SIGNALS } from "./signal-names.ts";
 
 const ROW_BYTES = 7 * 4 + 2;
@@ -70,7 +72,7 @@ export function writeFrameV2(frame: Frame): Uint8Array {
   columns.signals.fp.set(signals.fp);
   columns.keys.set(frame.keys);
   columns.at.set(frame.at);
-  columns.flags.set(frame.flags);
+  columns.flags.set(wireFlags(frame.flags));
   columns.identities.ip.set(identities.ip);
   columns.identities.ua.set(identities.ua);
   columns.identities.path.set(identities.path);
@@ -87,6 +89,7 @@ export function writeFrameV2(frame: Frame): Uint8Array {
     samples: frame.samples,
     counters: COUNTERS.map((name) => frame.counters[name]),
     ...(frame.weight === undefined ? {} : { weight: frame.weight }),
+    ...marksOf(frame),
   });
 }
 

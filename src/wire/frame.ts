@@ -11,6 +11,7 @@ import { type Fields, unpackFields } from "./fields.ts";
 import { checkFrame, type Frame, FrameError } from "./frame-form.ts";
 import { readFrameV1, writeFrameV1 } from "./frame-v1.ts";
 import { readFrameV2, writeFrameV2 } from "./frame-v2.ts";
+import { readMarks } from "./marks.ts";
 
 export {
   COUNTERS,
@@ -18,6 +19,7 @@ export {
   type Counters,
   FRAME_ID_BYTES,
   type Frame,
+  type FrameDetections,
   FrameError,
   type FrameFault,
   IDENTITIES,
@@ -50,6 +52,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const fields = unpackFields(bytes, LIMITS);
   const frame = readVersion(fields);
   checkFrame(frame);
+  readMarks(fields, frame);
   return frame;
 }
 

@@ -24,6 +24,10 @@ export interface Observation {
   cache: boolean | undefined;
   heuristic: boolean | undefined;
   verifiedBot: boolean | undefined;
+  /** 0–99; 0 = not computed. */
+  botScore: number | undefined;
+  /** As they were sent. */
+  detectionIds: readonly number[] | undefined;
   signals: Partial<Record<GlobalSignalName, number>> | undefined;
   rayId: string | undefined;
 }
@@ -87,8 +91,10 @@ export function parseObservation(record: unknown, nowMs: number): Observation | 
     h2h3: isH2H3(protocol as string | undefined),
     status: status as number | undefined,
     cache: isCacheable(cacheStatus as string | undefined),
-    heuristic: isHeuristic(source as string | undefined, detections as boolean | undefined),
+    heuristic: isHeuristic(source as string | undefined, detections as readonly number[] | undefined),
     verifiedBot: verifiedBot as boolean | undefined,
+    botScore: botScore as number | undefined,
+    detectionIds: detections as readonly number[] | undefined,
     signals: signals as Observation["signals"],
     rayId: rayId as string | undefined,
   };
@@ -149,13 +155,15 @@ function boolean(fields: Record<string, unknown>, name: string): boolean | undef
   return typeof value === "boolean" ? value : new FieldFault(`${name} is not a boolean`);
 }
 
-/** Whether Bot Management's heuristics named a detection; Cloudflare sends `{}` for an empty list. */
-function detectionIds(value: unknown): boolean | undefined | FieldFault {
+const NO_IDS: readonly number[] = Object.freeze([]);
+
+/** What Bot Management's heuristics named; Cloudflare sends `{}` for an empty list. */
+function detectionIds(value: unknown): readonly number[] | undefined | FieldFault {
   if (isAbsent(value)) return undefined;
   if (Array.isArray(value)) {
-    if (value.every((id) => Number.isSafeInteger(id) && id >= 0)) return value.length > 0;
+    if (value.every((id) => Number.isSafeInteger(id) && id >= 0)) return value as number[];
   } else if (typeof value === "object" && value !== null && Object.keys(value).length === 0) {
-    return false;
+    return NO_IDS;
   }
   return new FieldFault("detection_ids is not an array of integers");
 }
@@ -226,8 +234,11 @@ const SCORE_SOURCES = new Set([
 ]);
 
 /** Scored by heuristics; where the source is not known, a detection id says so too. */
-function isHeuristic(source: string | undefined, detected: boolean | undefined): boolean | undefined {
+function isHeuristic(
+  source: string | undefined,
+  detections: readonly number[] | undefined,
+): boolean | undefined {
   const name = source?.toLowerCase();
   if (name !== undefined && SCORE_SOURCES.has(name)) return name === "heuristics";
-  return detected;
+  return detections && detections.length > 0;
 }

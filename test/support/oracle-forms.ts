@@ -4,6 +4,7 @@ export type WindowName = "1m" | "5m" | "1h";
 export type WindowForm = { readonly from: string; readonly reqs: number } & Readonly<Record<string, unknown>>;
 
 export interface FullForm {
+  bot_score?: { histogram: [number, number][]; detection_ids: [number, number][] };
   readonly site: string;
   readonly ja4: string;
   readonly as_of: string;

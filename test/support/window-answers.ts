@@ -25,6 +25,7 @@ export function answersOf(window: Window) {
       tallies: WINDOWS.map((name) => window.tally(id, name).slice()),
       minutes: MINUTES.map((ago) => window.minute(id, minute - ago)?.slice()),
       signals: signalsOf(window, id),
+      scores: window.botScores(id),
     })),
     totals: WINDOWS.map((name) => window.total(name)),
     families: PARTS.map((part) => window.families(part)),

@@ -1,5 +1,5 @@
 /** Observations as a shard sees them: decoded frames, made without an edge. */
-import { HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA } from "../../src/wire/flags.ts";
+import { HAS_ASN, HAS_HOST, HAS_IP, HAS_PATH, HAS_UA, SCORE_SHIFT } from "../../src/wire/flags.ts";
 import { FRAME_ID_BYTES, type Frame } from "../../src/wire/frame.ts";
 import { KEY_WORDS, packKey } from "../../src/wire/key.ts";
 import { GLOBAL_SIGNALS } from "../../src/wire/signal-names.ts";
@@ -15,6 +15,9 @@ export interface Observed {
   path?: number;
   host?: number;
   asn?: number;
+  /** Bot score 1–99. */
+  score?: number;
+  detections?: readonly number[];
   /** The first global signal; the others are absent. */
   signal?: number;
 }
@@ -43,8 +46,9 @@ export function frameOf(observed: readonly Observed[]): Frame {
     fp: Uint16Array.from(observed, ({ ja4 }) => names.indexOf(ja4)),
     at: column(({ at }) => at - baseMs),
     flags: column(
-      ({ facts, ip, ua, path, host, asn }) =>
+      ({ facts, ip, ua, path, host, asn, score }) =>
         (facts ?? 0) |
+        ((score ?? 0) << SCORE_SHIFT) |
         (ip === undefined ? 0 : HAS_IP) |
         (ua === undefined ? 0 : HAS_UA) |
         (path === undefined ? 0 : HAS_PATH) |
@@ -66,6 +70,15 @@ export function frameOf(observed: readonly Observed[]): Frame {
       ),
     },
     samples: new Uint8Array(0),
+    ...detectionsOf(observed),
     counters: { rejected: 0, expired: 0, lost_at_edge: 0, fields_dropped: 0 },
   };
+}
+
+function detectionsOf(observed: readonly Observed[]): Pick<Frame, "detections"> {
+  const ids = observed.map(({ detections }) => detections ?? []);
+  if (ids.every(({ length }) => length === 0)) return {};
+  const start = new Uint16Array(observed.length + 1);
+  for (const [row, { length }] of ids.entries()) start[row + 1] = start[row]! + length;
+  return { detections: { start, ids: Uint32Array.from(ids.flat()) } };
 }

@@ -29,6 +29,11 @@ const observed: fc.Arbitrary<Observed> = fc.record(
     path: fc.nat({ max: 1_000 }),
     host: fc.nat({ max: 3 }),
     asn: fc.nat({ max: 50 }),
+    score: fc.constantFrom(1, 2, 30, 99),
+    detections: fc.uniqueArray(fc.constantFrom(7, 152_120_193, 4_294_967_295), {
+      minLength: 1,
+      maxLength: 2,
+    }),
     signal: fc.double({ min: 0, max: 1, noNaN: true }),
   },
   { requiredKeys: ["at", "ja4"] },
@@ -37,7 +42,10 @@ const observed: fc.Arbitrary<Observed> = fc.record(
 const burst = fc
   .tuple(ja4s, fc.nat({ max: 1_500 }), fc.nat({ max: 100_000 }))
   .map(([ja4, count, from]) =>
-    Array.from({ length: count }, (_, i): Observed => ({ at: -i, ja4, ip: from + i, path: from ^ i })),
+    Array.from(
+      { length: count },
+      (_, i): Observed => ({ at: -i, ja4, ip: from + i, path: from ^ i, score: 1 + (from % 9) }),
+    ),
   );
 export const steps = fc.array(
   fc.record({

@@ -278,7 +278,7 @@ describe("past the limits", () => {
       NOON,
     );
     window.apply(frameOf(many(ja4Of(2), 50)), NOON);
-    expect(window.pressure()).toEqual({ tracked: 5, evicted: 0, folded: 0 });
+    expect(window.pressure()).toEqual({ tracked: 5, evicted: 0, folded: 0, scores_lost: 0 });
     window.apply(frameOf(many(ja4Of(3), 60)), NOON);
     expect([1, 2, 3].map((n) => reqsOf(window, ja4Of(n)))).toEqual([undefined, 50, 60]);
     expect(WINDOWS.map((name) => window.total(name).overflow)).toEqual([0, 10, 40]);
@@ -411,7 +411,18 @@ describe("past the limits", () => {
     const window = new Window(1);
     const empty = window.memory();
     expect(Object.keys(empty).sort()).toEqual(
-      ["fingerprints", "index", "overflow", "pending", "rows", "series", "sets", "signals", "tracked"].sort(),
+      [
+        "fingerprints",
+        "index",
+        "overflow",
+        "pending",
+        "rows",
+        "scores",
+        "series",
+        "sets",
+        "signals",
+        "tracked",
+      ].sort(),
     );
     window.apply(
       frameOf([...many(ja4Of(1), 400), { at: NOON, ja4: ja4Of(2), signal: 0.5 }, { at: NOON + 5, ja4: "" }]),
