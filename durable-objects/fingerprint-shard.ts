@@ -74,13 +74,14 @@ export class FingerprintShard extends DurableObject<Env> {
     if (unreadable > 0) this.#warn("log_unreadable", undefined, { count: unreadable });
     if (checkpoint === "unreadable") this.#warn("checkpoint_unreadable", undefined, { count: replayed });
     this.#window = memory.window;
-    // Or a shard that was evicted under way would tick as one where nothing comes in.
-    this.#lastIngestMs = memory.window.nowMs;
     this.#log = new IngestLog(this.#store, recovery, {
       nowMs: () => Date.now(),
       sync: () => this.#committed(),
       pause,
     });
+    // Or a shard that was evicted under way would tick as one where nothing comes in.
+    this.#lastIngestMs = this.#log.lastRowMs;
+    this.#log.setDelay(this.#settings.detection.delayMs, Date.now());
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
     this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site));
     const origin = this.#options.publicUrl ?? "";
@@ -190,6 +191,7 @@ export class FingerprintShard extends DurableObject<Env> {
   async applySettings(settings: ShardSettings): Promise<number> {
     if (settings.revision < this.#settings.revision) return this.#settings.revision;
     this.#keepSettings(settings);
+    this.#log.setDelay(settings.detection.delayMs, Date.now());
     // What is in the window already is judged now, not at the next tick, which may be a minute away.
     const isDue = !this.#window.isEmpty || this.#watch.isBusy || this.#siteWatch.isOn(settings);
     if (isDue) await this.#setTick(Date.now());
@@ -215,7 +217,8 @@ export class FingerprintShard extends DurableObject<Env> {
   }
 
   async #tick(): Promise<void> {
-    const nowMs = this.#advance();
+    this.#advance();
+    const nowMs = Date.now();
     this.#nextTickMs = undefined;
     // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
     await this.#schedule();
@@ -251,13 +254,13 @@ export class FingerprintShard extends DurableObject<Env> {
     if (firstDataMs !== (this.#store.meta.get<number>("first_data_ms") ?? 0)) {
       this.#store.meta.set("first_data_ms", firstDataMs);
     }
-    this.#log.trim(nowMs);
+    // By the windows' time: what they still hold must still be in the log.
+    this.#log.trim(this.#window.nowMs);
     this.#claims.expire(nowMs);
   }
 
-  #advance(): number {
-    this.#window.advance(Date.now());
-    return this.#window.nowMs;
+  #advance(): void {
+    this.#window.advance(this.#log.asOfMs(Date.now()));
   }
 
   /** The site's first data: the oldest that this shard or the Census knows of. 0 = none. */
@@ -267,8 +270,8 @@ export class FingerprintShard extends DurableObject<Env> {
   }
 
   async #freshRanks(): Promise<void> {
-    if (!this.#ranks.isStale(Date.now())) return;
     this.#advance();
+    if (!this.#ranks.isStale(this.#window.nowMs)) return;
     try {
       await withTimeout(this.#exchangeRanks(), RANKS_WAIT_MS, "census");
     } catch (error) {
@@ -288,7 +291,8 @@ export class FingerprintShard extends DurableObject<Env> {
       nowMs: Date.now(),
       tickMs: this.#options.tickMs,
       jitter: (this.#place.shard % 8) / 8,
-      lastIngestMs: this.#lastIngestMs,
+      // What came last is yet to come into the windows.
+      lastIngestMs: this.#lastIngestMs + this.#settings.detection.delayMs,
       busy: this.#watch.isBusy || this.#outbox.isWaiting || this.#siteWatch.isOn(this.#settings),
       empty: this.#window.isEmpty && this.#log.isEmpty,
     });

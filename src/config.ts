@@ -35,6 +35,13 @@ export const PAST_MAX_MS = HOUR_MS;
  * the 1h window for up to 61 min, so anything shorter would lose counts over a restart. Frame ids live as long.
  */
 export const LOG_KEEP_MS = 65 * MINUTE_MS;
+/** The longest `delay` of a site: how far `as_of` may lie behind the clock, for sources that deliver late. */
+export const DELAY_MAX_MS = 10 * MINUTE_MS;
+/**
+ * Rows that wait until `as_of` comes to their time (30 B each). With more the clock moves on early, up to the time of
+ * arrival, rather than that anything is lost: a shard that gets 1,000 a second can wait for two minutes.
+ */
+export const PENDING_MAX_BYTES = 4 * 1024 * 1024;
 /** How long an Idempotency-Key is remembered (contract §3). */
 export const IDEMPOTENCY_KEEP_MS = 2 * HOUR_MS;
 /** While a request with a key runs, the same key gets 409; a Worker that died frees it after this long. */
@@ -173,9 +180,9 @@ export const VICTIM_SAMPLE = 64;
 /**
  * Bot scores and detection ids counted: different (fingerprint, minute, score or id) of fingerprints in full, 8 B each and up
  * to 12 with their tables' spare room; those of fingerprints with few requests lie in their rows. Further ones are counted
- * as `scores_lost`. 2,000 busy fingerprints a shard with a new score or two a minute fill half of it.
+ * as `scores_lost`. It is full where 1,600 busy fingerprints a shard show a score each in every minute of an hour.
  */
-export const SCORES_MAX = 196_608;
+export const SCORES_MAX = 98_304;
 /** Different detection ids that a shard tells apart in an hour; Cloudflare names some dozens on a site. */
 export const DETECTION_IDS_MAX = 400;
 /** Detection ids shown of a fingerprint, the most frequent ones. */

@@ -10,11 +10,11 @@
  *   outbox         events on their way to the feed; `n` never starts again (meta.outbox)
  *   episodes       running episodes and raised thresholds, so that a restart raises nothing again
  *   born           first sight of fingerprints older than the log
- *   meta           totals of dropped minutes, settings, warm-up, seed
+ *   meta           totals of dropped minutes, settings, warm-up, seed, changes of the delay
  */
 import type { PartSink } from "../../src/base/image.ts";
 import type { LogDisk } from "../../src/ingest/log.ts";
-import type { LogPosition } from "../../src/ingest/memory.ts";
+import type { DelayChange, LogPosition } from "../../src/ingest/memory.ts";
 import type { LogRow } from "../../src/ingest/recovery.ts";
 import type { LoggedTotals, UnloggedTotals } from "../../src/ingest/totals.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
@@ -134,6 +134,18 @@ export class ShardStore implements LogDisk {
 
   droppedTotals(): Partial<LoggedTotals> | undefined {
     return this.meta.get("totals");
+  }
+
+  delays(): readonly DelayChange[] {
+    return this.meta.get("delays") ?? [];
+  }
+
+  setDelays(delays: readonly DelayChange[]): void {
+    this.meta.set("delays", delays);
+  }
+
+  get lastRowMs(): number {
+    return this.#lastSeq < SEQ_COUNTED_MAX ? 0 : Math.floor(this.#lastSeq / SEQ_A_MS);
   }
 
   unloggedTotals(): Partial<UnloggedTotals> | undefined {

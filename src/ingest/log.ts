@@ -12,6 +12,7 @@ import {
   CHECKPOINT_BYTES_A_WORK,
   CHECKPOINT_PAUSE_MS,
   CHECKPOINT_WORK,
+  DELAY_MAX_MS,
   FLUSH_MAX_MS,
   LOG_KEEP_MS,
   MINUTE_MS,
@@ -21,7 +22,7 @@ import type { Window } from "../window/window.ts";
 import { CallRate, flushAfter, type IngestResult } from "../wire/ingest.ts";
 import { type CommitEffects, GroupCommit } from "./group-commit.ts";
 import { groupRows } from "./group-row.ts";
-import type { LogPosition, ShardMemory } from "./memory.ts";
+import type { DelayChange, LogPosition, ShardMemory } from "./memory.ts";
 import { type Recovery, type RecoveryDisk, workOf } from "./recovery.ts";
 import { type SortedCall, sortCall } from "./sort-call.ts";
 import {
@@ -45,6 +46,10 @@ export interface LogDisk extends RecoveryDisk {
   setUnloggedTotals(totals: UnloggedTotals): void;
   /** Replaces the checkpoint by the parts that `write` hands out, all or none; `undefined` = by none. */
   setCheckpoint(write: ((sink: PartSink) => void) | undefined): void;
+  /** Replaces what `delays` answers. */
+  setDelays(delays: readonly DelayChange[]): void;
+  /** When the newest row was written, ms; 0 = none. */
+  readonly lastRowMs: number;
   setBorn(atMs: number, entries: readonly [string, number][]): void;
 }
 
@@ -106,7 +111,7 @@ export class IngestLog {
     this.#disk = disk;
     this.#memory = memory;
     this.#uncovered = work;
-    this.#rowMs = memory.window.nowMs;
+    this.#rowMs = Math.max(disk.lastRowMs, memory.window.nowMs);
     addLogged(this.#dropped, disk.droppedTotals() ?? {});
     this.#unlogged = { ...noUnlogged(), ...disk.unloggedTotals() };
     this.#savedUnlogged = JSON.stringify(this.#unlogged);
@@ -133,6 +138,34 @@ export class IngestLog {
   /** Calls refused for overload since the object woke up, those that are sent again among them. */
   get refusedCalls(): number {
     return this.#refused;
+  }
+
+  /** When the newest row was written, ms. */
+  get lastRowMs(): number {
+    return this.#rowMs;
+  }
+
+  /** Where the window's clock should be, ms: a site may lie behind by `delayMs`. */
+  asOfMs(nowMs: number): number {
+    return nowMs - this.#memory.delayMs;
+  }
+
+  /**
+   * From now on the window lies `delayMs` behind. Written down with the place of the log and the clock, so that a start that
+   * reads the log again counts every row at the same time; a clock that is ahead of the new delay waits for it.
+   */
+  setDelay(delayMs: number, nowMs: number): void {
+    const memory = this.#memory;
+    if (delayMs === memory.delayMs) return;
+    memory.window.advance(this.asOfMs(nowMs));
+    const change = { after: memory.position, delayMs, asOfMs: memory.window.nowMs };
+    // The last change before the oldest row of the log still holds for that.
+    const first = minuteOf(nowMs - DELAY_MAX_MS - LOG_KEEP_MS);
+    const changes = [...this.#disk.delays(), change];
+    this.#disk.setDelays(
+      changes.filter((_, i) => i + 1 === changes.length || changes[i + 1]!.after.minute >= first),
+    );
+    memory.setDelay(change);
   }
 
   /** Takes frames of one call, all or none; answers when they are durable. */

@@ -19,6 +19,15 @@ export interface LogPosition {
 
 const LOG_START: LogPosition = { minute: 0, seq: 0 };
 
+/** From a place of the log on: how far the window's clock lies behind. */
+export interface DelayChange {
+  /** The last row that was taken before. */
+  readonly after: LogPosition;
+  readonly delayMs: number;
+  /** Where the window's clock was, ms. */
+  readonly asOfMs: number;
+}
+
 const LAYOUT = layoutOf("shard memory", "minute", "seq", "totals");
 
 export class ShardMemory {
@@ -27,6 +36,8 @@ export class ShardMemory {
   readonly ids: FrameIds;
   /** Totals of the minutes (of arrival) that are in the log. */
   readonly perMinute: Map<number, LoggedTotals>;
+  /** How far the window lies behind the time at which a row is written, ms. Not in the image: `DelayChange`s are kept apart. */
+  delayMs = 0;
   /** Last row of the log that was taken. */
   position: LogPosition;
 
@@ -62,10 +73,16 @@ export class ShardMemory {
       this.perMinute.set(minute, totals);
     }
     this.ids.take(frame.id, minute);
-    const accepted = this.window.apply(frame, atMs);
+    const accepted = this.window.apply(frame, atMs - this.delayMs, this.delayMs);
     const { counters, source, rows } = frame;
     addLogged(totals, { ...this.window.takeDropped(), accepted, counters, sources: { [source]: rows } });
     this.evidence.add(frame);
+  }
+
+  /** The window's clock lies further behind from here on, or less; it never goes back. */
+  setDelay({ delayMs, asOfMs }: DelayChange): void {
+    this.window.advance(asOfMs);
+    this.delayMs = delayMs;
   }
 
   /** Hands over the image of all this in parts, each of which the next one overwrites. Changes nothing. */

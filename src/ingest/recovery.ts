@@ -3,7 +3,7 @@ import { ImageError } from "../base/image.ts";
 import { FRAME_WORK, MINUTE_MS } from "../config.ts";
 import { decodeFrame, type Frame, FrameError } from "../wire/frame.ts";
 import { framesOfRow, GroupRowError } from "./group-row.ts";
-import { type LogPosition, ShardMemory } from "./memory.ts";
+import { type DelayChange, type LogPosition, ShardMemory } from "./memory.ts";
 
 export interface LogRow extends LogPosition {
   /** When it was written, ms; absent in rows of before that was noted. */
@@ -16,6 +16,8 @@ export interface RecoveryDisk {
   readonly logMinutes: readonly number[];
   /** Rows behind a position, in the order in which they were written. */
   logRows(after: LogPosition): Iterable<LogRow>;
+  /** How the delay changed, oldest first; what was before the oldest is 0. */
+  delays(): readonly DelayChange[];
   /**
    * The parts of the checkpoint, read anew by each iteration, each void when the next one is asked for; `undefined` = there
    * is none.
@@ -43,8 +45,10 @@ export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recove
   let replayed = 0;
   let work = 0;
   let unreadable = 0;
+  const delays = [...disk.delays()];
   for (const row of disk.logRows(memory.position)) {
     const { minute, seq } = row;
+    while (delays.length > 0 && isBefore(delays[0]!.after, row)) memory.setDelay(delays.shift()!);
     // Also when the clock was set back since: as it was counted then it is counted now.
     const atMs = row.atMs ?? Math.min((minute + 1) * MINUTE_MS, nowMs);
     try {
@@ -60,6 +64,7 @@ export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recove
     }
     memory.position = { minute, seq };
   }
+  for (const change of delays) memory.setDelay(change);
   if (checkpoint !== "read") takeBorn(memory, disk);
   // What code of before dropped of the log is in its totals already.
   const [first] = disk.logMinutes;
@@ -67,6 +72,10 @@ export function recover(disk: RecoveryDisk, nowMs: number, seed: number): Recove
     if (first === undefined || minute < first) memory.perMinute.delete(minute);
   }
   return { memory, replayed, work, unreadable, checkpoint };
+}
+
+function isBefore(a: LogPosition, b: LogPosition): boolean {
+  return a.minute < b.minute || (a.minute === b.minute && a.seq < b.seq);
 }
 
 function start(disk: RecoveryDisk, seed: number): Pick<Recovery, "memory" | "checkpoint"> {

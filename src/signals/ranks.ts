@@ -4,7 +4,7 @@
  * table always belong together.
  */
 import { type CountOfCounts, countOfCounts, mergeCounts, RankTable } from "../sketch/count-of-counts.ts";
-import type { RankValues } from "../window/window.ts";
+import type { RankValues } from "../window/rank-values.ts";
 
 export type { RankValues };
 

@@ -1,5 +1,9 @@
-/** Frames with rows ahead of the clock, until they are due. At most a minute of them: what lies further ahead is dropped. */
+/**
+ * Frames with rows ahead of the clock, until they are due: those of senders whose clocks are ahead (at most a minute), and
+ * all of a site whose `as_of` lies behind.
+ */
 import { ImageError, type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
+import { PENDING_MAX_BYTES } from "../config.ts";
 import { decodeFrame, encodeFrame, type Frame, FrameError } from "../wire/frame.ts";
 
 const LAYOUT = layoutOf("pending");
@@ -8,11 +12,14 @@ const ROW_BYTES = 2 + 4 * 7;
 const NO_SAMPLES = new Uint8Array();
 
 interface Waiting {
+  /** Without samples, whose bytes would be held with it. */
   readonly frame: Frame;
   /** Rows up to this time were counted. */
   sinceMs: number;
   /** Later ones were dropped. */
   readonly untilMs: number;
+  /** Nothing of it is due before. */
+  nextMs: number;
 }
 
 /** Rows of one frame that are due, in the order in which they are counted. */
@@ -23,6 +30,7 @@ export interface DueRows {
 
 export class Pending {
   #waiting: Waiting[] = [];
+  #bytes = 0;
   /** Nothing is due before. */
   #nextMs = Number.POSITIVE_INFINITY;
 
@@ -31,14 +39,20 @@ export class Pending {
   }
 
   get byteLength(): number {
-    return this.#waiting.reduce((sum, { frame }) => sum + frame.rows * ROW_BYTES, 0);
+    return this.#bytes;
+  }
+
+  /** Whether a frame fits beside the others. */
+  hasRoom(frame: Frame): boolean {
+    return this.#bytes + frame.rows * ROW_BYTES <= PENDING_MAX_BYTES;
   }
 
   /** Keeps a frame whose rows up to `sinceMs` were counted and those after `untilMs` were dropped. */
   add(frame: Frame, sinceMs: number, untilMs: number): void {
     const nextMs = dueAfter(frame, sinceMs, untilMs);
     if (nextMs === Number.POSITIVE_INFINITY) return;
-    this.#waiting.push({ frame, sinceMs, untilMs });
+    this.#waiting.push({ frame: { ...frame, samples: NO_SAMPLES }, sinceMs, untilMs, nextMs });
+    this.#bytes += frame.rows * ROW_BYTES;
     this.#nextMs = Math.min(this.#nextMs, nextMs);
   }
 
@@ -52,17 +66,21 @@ export class Pending {
     this.#nextMs = Number.POSITIVE_INFINITY;
     for (const waiting of this.#waiting) {
       const { frame, sinceMs, untilMs } = waiting;
+      if (nowMs < waiting.nextMs) {
+        this.#nextMs = Math.min(this.#nextMs, waiting.nextMs);
+        continue;
+      }
       const endMs = Math.min(nowMs, untilMs);
       for (let row = 0; row < frame.rows; row++) {
         const ms = frame.baseMs + frame.at[row]!;
         if (ms > sinceMs && ms <= endMs) due.push({ ms, frame, row });
       }
       waiting.sinceMs = nowMs;
-      this.#nextMs = Math.min(this.#nextMs, dueAfter(frame, nowMs, untilMs));
+      waiting.nextMs = dueAfter(frame, nowMs, untilMs);
+      this.#nextMs = Math.min(this.#nextMs, waiting.nextMs);
+      if (waiting.nextMs === Number.POSITIVE_INFINITY) this.#bytes -= frame.rows * ROW_BYTES;
     }
-    this.#waiting = this.#waiting.filter(({ frame, untilMs }) => {
-      return dueAfter(frame, nowMs, untilMs) !== Number.POSITIVE_INFINITY;
-    });
+    this.#waiting = this.#waiting.filter(({ nextMs }) => nextMs !== Number.POSITIVE_INFINITY);
     due.sort((a, b) => a.ms - b.ms);
     const runs: { frame: Frame; rows: number[] }[] = [];
     for (const { frame, row } of due) {
@@ -79,7 +97,7 @@ export class Pending {
     for (const { frame, sinceMs, untilMs } of this.#waiting) {
       writer.int(sinceMs);
       writer.int(untilMs);
-      writer.bytes(encodeFrame({ ...frame, samples: NO_SAMPLES }));
+      writer.bytes(encodeFrame(frame));
     }
   }
 

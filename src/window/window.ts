@@ -22,23 +22,11 @@ import { EVERYTHING, FIRST_ID, type Fingerprints, OVERFLOW, WITHOUT_JA4 } from "
 import { Intake, type WindowLimits } from "./intake.ts";
 import { Overflow } from "./overflow.ts";
 import { Pending } from "./pending.ts";
+import type { RankValues } from "./rank-values.ts";
 import type { SeenSignals } from "./signals.ts";
 import { type BotScores, Store } from "./store.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "./tally.ts";
 import { firstMinute, firstSlot, firstStamp, SLOTS_A_MINUTE, slotOf, windowFrom } from "./time.ts";
-
-/** The hour's values of every fingerprint, dense by id; `reqs` 0 = no fingerprint has this id. */
-export interface RankValues {
-  idEnd: number;
-  /** Tells whether an id still belongs to the same fingerprint. */
-  tags: Uint32Array;
-  reqs: Uint32Array;
-  ips: Uint32Array;
-  uas: Uint32Array;
-  paths: Uint32Array;
-  /** Fingerprints beyond capacity, estimated: they count as having one of each. */
-  others: number;
-}
 
 const [IP, UA, PATH] = [IDENTITIES.indexOf("ip"), IDENTITIES.indexOf("ua"), IDENTITIES.indexOf("path")];
 /** What is further ahead is counted as `future`. */
@@ -115,12 +103,18 @@ export class Window {
     return dropped;
   }
 
-  /** Counts a frame's rows; `nowMs` never goes back. Answers how many were counted or wait: all but late and future ones. */
-  apply(frame: Frame, nowMs: number): number {
+  /**
+   * Counts a frame's rows. The clock goes to `nowMs`, or stays where it is further; the frame arrives `delayMs` later. Answers
+   * how many were counted or wait: all but late and future ones.
+   */
+  apply(frame: Frame, nowMs: number, delayMs = 0): number {
     this.advance(nowMs);
+    const arrivedMs = Math.max(nowMs + delayMs, this.#nowMs);
+    while (!this.#pending.hasRoom(frame) && this.#nowMs < arrivedMs)
+      this.advance(Math.min((Math.floor(this.#nowMs / SLOT_MS) + 1) * SLOT_MS, arrivedMs));
     const intake = this.#intake;
     const before = intake.late + intake.future;
-    const untilMs = this.#nowMs + AHEAD_MAX_MS;
+    const untilMs = this.#pending.hasRoom(frame) ? arrivedMs + AHEAD_MAX_MS : this.#nowMs;
     if (intake.take(frame, this.#nowMs, untilMs) > 0) this.#pending.add(frame, this.#nowMs, untilMs);
     return frame.rows - (intake.late + intake.future - before);
   }

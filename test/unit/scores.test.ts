@@ -223,7 +223,7 @@ describe("scores of the hour", () => {
     const scores = new Scores();
     for (let n = 0; n < SCORES_MAX + 10; n++) scores.addScore(n, 100, 50);
     expect(scores.lost).toBe(10);
-    expect(scores.byteLength).toBe(2 * 2 * 2 ** 18 * 4);
+    expect(scores.byteLength).toBe(2 * 2 * 2 ** 17 * 4);
     // Those that are there go on.
     scores.addScore(3, 100, 50);
     const counts = new Uint32Array(100);
