@@ -157,7 +157,9 @@ export class IngestLog {
   setDelay(delayMs: number, nowMs: number): void {
     const memory = this.#memory;
     if (delayMs === memory.delayMs) return;
-    memory.window.advance(this.asOfMs(nowMs));
+    // Where there is nothing to count twice the clock may go back: a site that is set up need not wait for its delay.
+    if (this.isEmpty) memory.window.restart(nowMs - delayMs);
+    else memory.window.advance(this.asOfMs(nowMs));
     const change = { after: memory.position, delayMs, asOfMs: memory.window.nowMs };
     // The last change before the oldest row of the log still holds for that.
     const first = minuteOf(nowMs - DELAY_MAX_MS - LOG_KEEP_MS);

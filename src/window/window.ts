@@ -132,6 +132,11 @@ export class Window {
     }
   }
 
+  /** Sets the clock, back too. Only while nothing is in here: nothing can come a second time then. */
+  restart(nowMs: number): void {
+    if (this.isEmpty) this.#step(nowMs);
+  }
+
   #step(nowMs: number): void {
     if (Math.floor(nowMs / SLOT_MS) !== Math.floor(this.#nowMs / SLOT_MS)) this.#intake.startSlot();
     this.#nowMs = nowMs;

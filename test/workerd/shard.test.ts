@@ -9,6 +9,32 @@ async function hourOf(stub: ReturnType<typeof shardStub>, ja4 = CHROME) {
   return found[0]?.windows["1h"];
 }
 
+describe("delay", () => {
+  it("DELAY-6: a site's delay shows in as_of at once and after an eviction; what is newer waits and is accepted", async () => {
+    const stub = shardStub("late", 0);
+    const now = Date.now();
+    const asOf = async () => (await stub.summary()).asOfMs;
+    expect(await asOf()).toBeGreaterThanOrEqual(now);
+    const settings = { revision: 3, shards: 1, thresholds: [], silences: [] };
+    await stub.applySettings({ ...settings, detection: { ...DEFAULT_DETECTION, delayMs: 120_000 } });
+    expect(await stub.ingest([frame(1, now, 4), frame(2, now - 200_000, 5)], 1)).toMatchObject({
+      accepted: 9,
+    });
+    for (const round of ["before", "after"]) {
+      if (round === "after") await evictDurableObject(stub);
+      const behind = Date.now() - (await asOf());
+      expect(behind).toBeGreaterThanOrEqual(119_000);
+      expect(behind).toBeLessThan(130_000);
+      const { found } = await stub.read([CHROME]);
+      expect(found[0]).toMatchObject({ windows: { "1h": { reqs: 5 } } });
+      expect(Date.parse(found[0]!.as_of)).toBeLessThan(now - 100_000);
+      expect((await stub.summary()).sinceStart).toMatchObject({ accepted: 9, late: 0, future: 0 });
+    }
+    await stub.applySettings({ ...settings, revision: 4, detection: DEFAULT_DETECTION });
+    expect(await hourOf(stub)).toMatchObject({ reqs: 9 });
+  });
+});
+
 describe("log and recovery", () => {
   it("LOG-1: an evicted shard comes back with every acknowledged frame, and knows their ids", async () => {
     const stub = shardStub("shop", 0);
