@@ -4,7 +4,6 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import {
-  type AnomalyCounts,
   type AnomalyPage,
   type AnomalyQuery,
   type FeedSettings,
@@ -25,6 +24,7 @@ import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";
 import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
+import type { FeedCounts } from "../src/reading/metrics.ts";
 import type { Feedback } from "../src/schemas/anomalies.ts";
 import { clientFrame } from "../src/schemas/feed.ts";
 import { pack } from "../src/wire/codec.ts";
@@ -108,8 +108,10 @@ export class AnomalyFeed extends DurableObject<Env> {
     return this.#store.anomalies.putFeedback(anomalyId, feedback);
   }
 
-  counts(): AnomalyCounts & { clients: number } {
-    return { ...this.#store.anomalies.counts(), clients: this.ctx.getWebSockets().length };
+  counts(): FeedCounts {
+    const clients = this.ctx.getWebSockets().length;
+    // No delivery fails where none is made: this feed has no webhooks yet.
+    return { ...this.#store.anomalies.counts(), clients, webhookFailures: 0 };
   }
 
   /** Opens a subscription that the Worker has checked. 400 for a cursor of the future. */

@@ -114,7 +114,7 @@ export class Reader {
   summary(): ShardSummary {
     const { place, memory, log, ranks, firstDataMs } = this.#of;
     const { window } = memory;
-    const { counters, sources, ...sinceStart } = log.totals();
+    const { counters, sources, results, withoutJa4, ...sinceStart } = log.totals();
     return {
       shard: place.shard,
       asOfMs: window.nowMs,
@@ -130,6 +130,8 @@ export class Reader {
       windows: windowTotals(window),
       sinceStart: { ...sinceStart, ...counters },
       sources,
+      results,
+      withoutJa4,
     };
   }
 

@@ -3,8 +3,9 @@
  * the start; what users say of them. The tables are made when they are first needed and brought up to date from the events,
  * so that a disk on which older code appended meanwhile is caught up with too.
  */
-import type { AnomalyCounts, AnomalyFilter } from "../../src/api/objects.ts";
+import type { AnomalyFilter } from "../../src/api/objects.ts";
 import type { EventTraits } from "../../src/feed/filter.ts";
+import type { AnomalyCounts } from "../../src/reading/metrics.ts";
 import type { Feedback } from "../../src/schemas/anomalies.ts";
 import type { FeedEvent } from "../../src/wire/event.ts";
 import { globTest } from "../../src/wire/ja4.ts";

@@ -5,6 +5,7 @@ import type { FeedFilter } from "../feed/filter.ts";
 import type { ShardFamilies } from "../reading/families.ts";
 import type { FeaturePage, FeatureQuery } from "../reading/features.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
+import type { FeedCounts } from "../reading/metrics.ts";
 import type { ShardRelated } from "../reading/related.ts";
 import type { ShardSummary } from "../reading/summary.ts";
 import type { Feedback } from "../schemas/anomalies.ts";
@@ -186,14 +187,6 @@ export interface AnomalyPage {
   gap?: { from: number; to: number };
 }
 
-/** What the feed counts for the metrics. */
-export interface AnomalyCounts {
-  /** Raised since the site's first start. */
-  raised: { kind: string; severity: string; count: number }[];
-  /** Not cleared yet. */
-  active: { kind: string; count: number }[];
-}
-
 export interface FeedObject {
   /** A page, or that the cursor is newer than the newest event. */
   anomalies(query: AnomalyQuery): Promise<AnomalyPage | "future_cursor">;
@@ -201,7 +194,7 @@ export interface FeedObject {
   anomaly(anomalyId: string): Promise<{ event: string; feedback?: Feedback } | undefined>;
   /** False when there is no such anomaly. */
   putFeedback(anomalyId: string, feedback: Feedback): Promise<boolean>;
-  counts(): Promise<AnomalyCounts & { clients: number }>;
+  counts(): Promise<FeedCounts>;
   addTicket(digest: string, expiresMs: number): Promise<void>;
   useTicket(digest: string): Promise<boolean>;
   fetch(request: Request): Promise<Response>;

@@ -10,6 +10,7 @@ import { featureRoutes } from "./features.ts";
 import { feedRoutes } from "./feed.ts";
 import { fingerprintRoutes } from "./fingerprints.ts";
 import { logpushRoutes } from "./logpush.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { observationRoutes } from "./observations.ts";
 import { settingsRoutes } from "./settings.ts";
 import { silenceRoutes } from "./silences.ts";
@@ -20,6 +21,7 @@ import { tokenRoutes } from "./tokens.ts";
 export const routes: Route[] = [
   ...systemRoutes,
   asyncapiRoute,
+  ...metricsRoutes,
   ...observationRoutes,
   ...logpushRoutes,
   ...fingerprintRoutes,

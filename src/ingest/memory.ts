@@ -8,6 +8,7 @@ import { ImageError, layoutOf, type PartSink, readImage, writeImage } from "../b
 import { EvidenceRing } from "../detect/evidence-ring.ts";
 import { Window } from "../window/window.ts";
 import type { Frame } from "../wire/frame.ts";
+import { KEY_WORDS } from "../wire/key.ts";
 import { FrameIds } from "./frame-ids.ts";
 import { addLogged, type LoggedTotals, noLogged } from "./totals.ts";
 
@@ -75,7 +76,14 @@ export class ShardMemory {
     this.ids.take(frame.id, minute);
     const accepted = this.window.apply(frame, atMs - this.delayMs, this.delayMs);
     const { counters, source, rows } = frame;
-    addLogged(totals, { ...this.window.takeDropped(), accepted, counters, sources: { [source]: rows } });
+    const dropped = this.window.takeDropped();
+    const { late, future } = dropped;
+    const { rejected, expired } = counters;
+    addLogged(totals, {
+      ...{ ...dropped, accepted, counters, sources: { [source]: rows } },
+      results: { [source]: { accepted, late, future, rejected, expired } },
+      withoutJa4: rowsWithoutJa4(frame),
+    });
     this.evidence.add(frame);
   }
 
@@ -111,6 +119,16 @@ export class ShardMemory {
       return new ShardMemory({ window, evidence, ids, perMinute, position });
     });
   }
+}
+
+/** Rows whose fingerprint in the table is none: a key of zeros. */
+function rowsWithoutJa4({ fps, keys, rows, fp }: Frame): number {
+  let none = 0;
+  while (none < fps && keys[none * KEY_WORDS + KEY_WORDS - 1] !== 0) none++;
+  if (none === fps) return 0;
+  let count = 0;
+  for (let row = 0; row < rows; row++) if (fp[row] === none) count++;
+  return count;
 }
 
 function parseTotals(bytes: Uint8Array): [number, LoggedTotals][] {

@@ -18,7 +18,14 @@ export interface LoggedTotals {
   counters: Record<CounterName, number>;
   /** Everything that was written to the log, by the way it came. */
   sources: Partial<Record<Source, number>>;
+  /** What became of it, by the way it came. What older code counted is in the sums alone. */
+  results: Partial<Record<Source, Partial<Record<LoggedResult, number>>>>;
+  /** Of what was written to the log, the part without a JA4. */
+  withoutJa4: number;
 }
+
+/** What became of an observation of which the log has a trace. */
+export type LoggedResult = "accepted" | "late" | "future" | "rejected" | "expired";
 
 /** What leaves no frame in the log; saved once a minute, so that a crash costs the last minute's. */
 export interface UnloggedTotals {
@@ -36,7 +43,7 @@ export type Totals = LoggedTotals & UnloggedTotals;
 
 export function noLogged(): LoggedTotals {
   const counters = Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Record<CounterName, number>;
-  return { accepted: 0, late: 0, future: 0, overflow: 0, counters, sources: {} };
+  return { accepted: 0, late: 0, future: 0, overflow: 0, counters, sources: {}, results: {}, withoutJa4: 0 };
 }
 
 export function noUnlogged(): UnloggedTotals {
@@ -53,5 +60,14 @@ export function addLogged(into: LoggedTotals, from: Partial<LoggedTotals>): void
   for (const [name, count] of Object.entries(from.sources ?? {})) {
     const source = name as Source;
     into.sources[source] = (into.sources[source] ?? 0) + count;
+  }
+  into.withoutJa4 += from.withoutJa4 ?? 0;
+  for (const [name, byResult] of Object.entries(from.results ?? {})) {
+    into.results[name as Source] ??= {};
+    const sums = into.results[name as Source]!;
+    for (const [result, count] of Object.entries(byResult)) {
+      const key = result as LoggedResult;
+      if (count > 0) sums[key] = (sums[key] ?? 0) + count;
+    }
   }
 }

@@ -26,6 +26,9 @@ export interface ShardSummary {
   >;
   sinceStart: SinceStart;
   sources: SummaryAnswer["sources"];
+  /** What became of observations by the way they came, and how many had no JA4, since the first start. */
+  results: Record<string, Record<string, number>>;
+  withoutJa4: number;
 }
 
 /** A shard's windows in total. */

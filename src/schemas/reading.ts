@@ -270,7 +270,10 @@ export const summary = z
       overflow: count,
       suppressed: count,
       ...Object.fromEntries(COUNTERS.map((name) => [name, count])),
-    } as Record<keyof Omit<Totals, "counters" | "sources"> | (typeof COUNTERS)[number], typeof count>),
+    } as Record<
+      keyof Omit<Totals, "counters" | "sources" | "results" | "withoutJa4"> | (typeof COUNTERS)[number],
+      typeof count
+    >),
     sources: z.partialRecord(z.enum(SOURCES), count),
     warm_up: z.optional(z.object({ until: time, kinds: z.array(z.string()) })),
     shards: z.array(
