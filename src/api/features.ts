@@ -6,8 +6,9 @@
  * that was sent cannot be taken back, and half a file must not look like a whole one.
  */
 import * as z from "zod/mini";
+import { FEATURES_CHUNK_CHARS, FEATURES_HELD_ROWS } from "../base/read-limits.ts";
 import { retry } from "../base/retry.ts";
-import { FEATURES_CHUNK_CHARS, FEATURES_HELD_ROWS, SHARD_TRIES } from "../config.ts";
+import { SHARD_TRIES } from "../config.ts";
 import { type FeaturePage, type FeatureQuery, featureHead } from "../reading/features.ts";
 import { ja4Glob } from "../schemas/common.ts";
 import { FEATURE_FORMATS, type FeatureFormat, featureLine } from "../schemas/features.ts";

@@ -1,5 +1,5 @@
 /** Fingerprints of the site that share a part of their JA4 with one: each shard's first few, and their merge. */
-import { RELATED_MAX } from "../config.ts";
+import { RELATED_MAX } from "../base/read-limits.ts";
 import type { RelatedAnswer } from "../schemas/reading.ts";
 import { familyOf, PARTS, type Part } from "../window/families.ts";
 import type { Window } from "../window/window.ts";

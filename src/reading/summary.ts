@@ -2,7 +2,7 @@
 import { rfc3339 } from "../base/time.ts";
 import { WINDOWS, type WindowName } from "../config.ts";
 import { ALL_KINDS } from "../detect/engine.ts";
-import type { SummaryAnswer } from "../schemas/reading.ts";
+import type { SummaryAnswer } from "../schemas/summary.ts";
 import { REQS, WITHOUT_SIGNALS } from "../window/tally.ts";
 import { windowFrom } from "../window/time.ts";
 import type { Window } from "../window/window.ts";

@@ -4,14 +4,10 @@
  * keep the last sight of an identity only; they are counted again from the log, which holds every request of the hour in
  * the order of its arrival, from the newest row back as far as one answer may read (`LOG_READ_…`).
  */
+
+import { LOG_READ_MAX_BYTES, LOG_READ_MAX_FRAMES } from "../base/read-limits.ts";
 import { rfc3339 } from "../base/time.ts";
-import {
-  FUTURE_MAX_MS,
-  FUTURE_SLACK_MS,
-  LOG_READ_MAX_BYTES,
-  LOG_READ_MAX_FRAMES,
-  MINUTE_MS,
-} from "../config.ts";
+import { FUTURE_MAX_MS, FUTURE_SLACK_MS, MINUTE_MS } from "../config.ts";
 import { expectedRequests } from "../detect/baseline.ts";
 import { subjectOf } from "../detect/site-view.ts";
 import type { Site } from "../detect/types.ts";

@@ -1,6 +1,6 @@
 /** Anomalies as they are read, and what users say of them (contract §4). */
 import * as z from "zod/mini";
-import { FEEDBACK_NOTE_MAX_CHARS } from "../config.ts";
+import { FEEDBACK_NOTE_MAX_CHARS } from "../base/read-limits.ts";
 import { components, cursor, time } from "./common.ts";
 import { anomalyEvent, thresholdEvent } from "./feed.ts";
 

@@ -3,7 +3,8 @@
  * its type, its validation, its error pointers and its part of the OpenAPI document.
  */
 import * as z from "zod/mini";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, WINDOWS } from "../config.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../base/read-limits.ts";
+import { WINDOWS } from "../config.ts";
 import { JA4_FORM, JA4_GLOB_FORM } from "../wire/ja4.ts";
 
 /** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
@@ -19,6 +20,8 @@ export const ratio = z.number().check(z.gte(0), z.lte(1));
 export const rank = z.int().check(z.gte(1));
 export const windowName = z.enum(WINDOWS);
 export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
+/** Shards that did not answer. */
+export const partial = z.optional(z.object({ missing_shards: z.array(count) }));
 /** `limit` of a list's query. */
 export const pageLimit = z._default(
   z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX)),

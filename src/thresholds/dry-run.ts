@@ -3,7 +3,9 @@
  * each as it was at its end: counts and ratios of 1m are that minute's, of 5m those of five minutes. What has no history (the
  * hour's numbers, distinct counts, ranks, global signals, scores) counts as it is now. The last moment is now itself.
  */
-import { LIST_LIMIT_MAX, MINUTE_MS } from "../config.ts";
+
+import { LIST_LIMIT_MAX } from "../base/read-limits.ts";
+import { MINUTE_MS } from "../config.ts";
 import { EVERYTHING, WITHOUT_JA4 } from "../window/fingerprints.ts";
 import { addTally, REQS, ratioOf, subtractTally, TALLY_WIDTH, WITHOUT_SIGNALS } from "../window/tally.ts";
 import { firstMinute, minuteOf, windowFrom } from "../window/time.ts";

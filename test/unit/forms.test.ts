@@ -1,7 +1,8 @@
 /** Timeline, relatives, families, names, blast radius: the pure parts. */
 import { describe, expect, it } from "vitest";
+import { LOG_READ_MAX_BYTES, RELATED_MAX } from "../../src/base/read-limits.ts";
 import { rfc3339 } from "../../src/base/time.ts";
-import { LOG_READ_MAX_BYTES, MINUTE_MS, RELATED_MAX } from "../../src/config.ts";
+import { MINUTE_MS } from "../../src/config.ts";
 import { expectedRequests } from "../../src/detect/baseline.ts";
 import { siteOf, subjectOf } from "../../src/detect/site-view.ts";
 import { groupRows } from "../../src/ingest/group-row.ts";

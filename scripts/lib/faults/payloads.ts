@@ -161,7 +161,7 @@ export class Payloads {
         ? bareRow({ timestampMs: nowMs - i })
         : row({
             timestampMs: nowMs - i,
-            ja4: i % 5 === 0 ? PSEUDO : this.#ja4s[i % FINGERPRINTS],
+            ja4: i % 5 === 0 ? PSEUDO : this.#ja4s[i % FINGERPRINTS]!,
             path: `/${i}`,
           }),
     );
