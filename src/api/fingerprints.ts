@@ -14,9 +14,9 @@ import {
   lookupRequest,
   related,
   SORTS,
-  summary,
   timeline,
 } from "../schemas/reading.ts";
+import { summary } from "../schemas/summary.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
