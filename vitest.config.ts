@@ -46,7 +46,7 @@ export default defineConfig({
               // Without it, a placeholder of request.cf is fetched from the network.
               cf: false,
               bindings: {
-                SITES: { shop: [], api: [] },
+                SITES: { shop: [], api: [], whole: [] },
                 HASH_KEY: "workerd-tests-0123456789",
                 // Of the token in test/workerd/helpers.ts.
                 API_TOKENS: [

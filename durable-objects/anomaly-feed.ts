@@ -24,6 +24,7 @@ import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";
 import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
+import { parseOptions } from "../src/options.ts";
 import type { FeedCounts } from "../src/reading/metrics.ts";
 import type { Feedback } from "../src/schemas/anomalies.ts";
 import { clientFrame } from "../src/schemas/feed.ts";
@@ -31,6 +32,8 @@ import { pack } from "../src/wire/codec.ts";
 import { anomalyPage } from "./anomaly-page.ts";
 import type { Env } from "./env.ts";
 import { FeedStore, type StoredEvent } from "./sql/feed-store.ts";
+import { StormStore } from "./sql/storm-store.ts";
+import { StormGuard } from "./storm-guard.ts";
 import { siteOfName } from "./stubs.ts";
 
 /** What a socket carries over hibernation (≤ 16 KiB). */
@@ -52,27 +55,34 @@ export class AnomalyFeed extends DurableObject<Env> {
   readonly #site: string;
   readonly #store: FeedStore;
   #settings: FeedSettings;
+  readonly #storms: StormStore;
+  readonly #origin: string;
   #prunedMs = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#site = siteOfName(ctx.id.name);
+    this.#origin = parseOptions(env).publicUrl ?? "";
     this.#store = new FeedStore(ctx.storage);
     this.#settings = { revision: 0, storm: DEFAULT_DETECTION.storm, ...this.#store.settings() };
+    this.#storms = new StormStore(ctx.storage);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
   /** Takes a shard's outbox; answers up to which number it is kept. Repeats change nothing. */
-  append(source: string, events: { n: number; event: string }[]): number {
+  async append(source: string, events: { n: number; event: string }[]): Promise<number> {
     const nowMs = Date.now();
-    const { fresh, high } = this.#store.append(source, events, nowMs);
+    const guard = this.#guard(nowMs);
+    const { fresh, high } = this.#store.append(source, events, nowMs, guard);
     if (fresh.length > 0) {
       for (const socket of this.ctx.getWebSockets()) this.#sendAll(socket, fresh);
     }
     if (nowMs - this.#prunedMs > HOUR_MS) {
       this.#prunedMs = nowMs;
       this.#store.prune(nowMs);
+      this.#storms.prune(nowMs);
     }
+    if (guard.endMs !== undefined) await this.ctx.storage.setAlarm(guard.endMs);
     return high;
   }
 
@@ -83,6 +93,18 @@ export class AnomalyFeed extends DurableObject<Env> {
       this.#settings = settings;
     }
     return this.#settings.revision;
+  }
+
+  /** A storm may be over. */
+  override async alarm(): Promise<void> {
+    await this.append("", []);
+  }
+
+  #guard(nowMs: number): StormGuard {
+    const site = { name: this.#site, origin: this.#origin };
+    return new StormGuard(this.#storms, site, this.#settings.storm, nowMs, () =>
+      ulid(nowMs, (bytes) => crypto.getRandomValues(bytes)),
+    );
   }
 
   addTicket(digest: string, expiresMs: number): void {

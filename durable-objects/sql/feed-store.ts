@@ -30,6 +30,14 @@ export interface StoredEvent {
   packed?: Uint8Array;
 }
 
+/** What stands between a source and the table: it may mark events, and add events of its own. */
+export interface Guard {
+  /** The event as it is to be kept. */
+  admit(event: FeedEvent): FeedEvent;
+  /** What is to be said after these events. */
+  after(): FeedEvent[];
+}
+
 export class FeedStore {
   readonly #storage: Sql;
   /** The same events by the anomaly that they tell of. */
@@ -58,6 +66,7 @@ export class FeedStore {
     source: string,
     events: readonly { n: number; event: string }[],
     nowMs: number,
+    guard: Guard,
   ): { fresh: StoredEvent[]; high: number } {
     const { sql } = this.#storage;
     return this.#storage.transactionSync(() => {
@@ -65,27 +74,33 @@ export class FeedStore {
         sql.exec<{ high: number }>("SELECT high FROM sources WHERE source = ?", source).toArray()[0]?.high ??
         0;
       const fresh: StoredEvent[] = [];
-      let sequence = this.#newest;
       for (const { n, event } of events) {
         if (n <= high) continue;
         high = n;
-        const parsed = JSON.parse(event) as FeedEvent;
-        const traits = traitsOf(parsed);
-        const text = JSON.stringify({ ...parsed, sequence: cursorText(++sequence) });
-        sql.exec(
-          "INSERT INTO events (sequence, at_ms, traits, event) VALUES (?, ?, ?, ?)",
-          sequence,
-          nowMs,
-          JSON.stringify(traits),
-          text,
-        );
-        this.anomalies.note(sequence, parsed);
-        fresh.push({ sequence, traits, text });
+        const admitted = guard.admit(JSON.parse(event) as FeedEvent);
+        fresh.push(this.#insert(this.#newest + fresh.length + 1, admitted, nowMs));
       }
-      sql.exec("INSERT OR REPLACE INTO sources (source, high) VALUES (?, ?)", source, high);
-      this.#newest = sequence;
+      for (const event of guard.after())
+        fresh.push(this.#insert(this.#newest + fresh.length + 1, event, nowMs));
+      if (events.length > 0)
+        sql.exec("INSERT OR REPLACE INTO sources (source, high) VALUES (?, ?)", source, high);
+      this.#newest += fresh.length;
       return { fresh, high };
     });
+  }
+
+  #insert(sequence: number, event: FeedEvent, nowMs: number): StoredEvent {
+    const traits = traitsOf(event);
+    const text = JSON.stringify({ ...event, sequence: cursorText(sequence) });
+    this.#storage.sql.exec(
+      "INSERT INTO events (sequence, at_ms, traits, event) VALUES (?, ?, ?, ?)",
+      sequence,
+      nowMs,
+      JSON.stringify(traits),
+      text,
+    );
+    this.anomalies.note(sequence, event);
+    return { sequence, traits, text };
   }
 
   /** Events after a sequence, oldest first. */

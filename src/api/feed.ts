@@ -122,6 +122,7 @@ function subscriptionOf(query: URLSearchParams, protocol: Subprotocol): Subscrip
     ...(asked.ja4 === undefined ? {} : { ja4: asked.ja4 }),
     ...(asked.min_score === undefined ? {} : { minScore: asked.min_score }),
     ...(asked.min_severity === undefined ? {} : { minSeverity: asked.min_severity }),
+    ...(asked.silenced === "true" ? { silenced: true } : {}),
   };
   return { ...(asked.since === undefined ? {} : { since: Number(asked.since) }), filter, protocol };
 }

@@ -10,6 +10,8 @@ export interface FeedFilter {
   /** Hides only events that have a score. */
   minScore?: number;
   minSeverity?: Severity;
+  /** Shows what a silence covers, too. */
+  silenced?: boolean;
 }
 
 type Severity = FeedEvent["data"]["severity"];
@@ -22,10 +24,19 @@ export interface EventTraits {
   severity: string;
   ja4: string | undefined;
   score: number | undefined;
+  /** Absent = no; so it is with what earlier code stored. */
+  silenced?: boolean;
+  /** Absent = no. */
+  grouped?: boolean;
 }
 
 export function traitsOf({ type, data }: FeedEvent): EventTraits {
-  return { type, kind: data.kind, severity: data.severity, ja4: data.ja4, score: data.score };
+  const { kind, severity, ja4, score, silenced, grouped } = data;
+  return {
+    ...{ type, kind, severity, ja4, score },
+    ...(silenced === true ? { silenced } : {}),
+    ...(grouped === true ? { grouped } : {}),
+  };
 }
 
 /** Compiles a filter to a test. */
@@ -33,6 +44,9 @@ export function filterTest(filter: FeedFilter): (event: EventTraits) => boolean 
   const inScope = filter.ja4 === undefined ? undefined : globTest(filter.ja4);
   const least = filter.minSeverity === undefined ? 0 : SEVERITIES.indexOf(filter.minSeverity);
   return (event) =>
+    // What a storm grouped is told by the storm's own events.
+    event.grouped !== true &&
+    (event.silenced !== true || filter.silenced === true) &&
     (filter.kinds?.includes(event.kind) ?? true) &&
     (filter.types?.includes(event.type) ?? true) &&
     // An event of the whole site belongs to every fingerprint.

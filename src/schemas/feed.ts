@@ -1,7 +1,7 @@
 /** Events and frames of the feed (contract §6): CloudEvents 1.0, https://github.com/cloudevents/spec. */
 import * as z from "zod/mini";
 import { KINDS } from "../detect/types.ts";
-import { components, cursor, ja4, ratio, time, windowName } from "./common.ts";
+import { components, count, cursor, ja4, ratio, time, windowName } from "./common.ts";
 
 const share = <T extends z.ZodMiniType>(value: T) => z.array(z.tuple([value, ratio])).check(z.maxLength(3));
 const severity = z.enum(["info", "warning", "critical"]);
@@ -84,6 +84,38 @@ const thresholdData = z
       "A user's threshold that was crossed, or is no more; without `ja4` it is one of the whole site.",
   });
 
+const stormData = z
+  .object({
+    anomaly_id: z.string(),
+    kind: z.literal("storm"),
+    severity,
+    started_at: time,
+    ended_at: z.optional(time),
+    reason: z.optional(reason),
+    silenced: z.boolean(),
+    grouped: z.boolean(),
+    raises: count,
+    strongest: z
+      .array(
+        z.object({
+          anomaly_id: z.string(),
+          kind: z.string(),
+          severity,
+          ja4: z.optional(ja4),
+          score: z.optional(z.number()),
+          threshold: z.optional(z.string()),
+        }),
+      )
+      .check(z.maxLength(10)),
+    url: z.string(),
+    summary: z.string(),
+  })
+  .register(components, {
+    id: "Storm",
+    description:
+      "More is raised at once than is delivered one by one: `raises` counts the further ones, which are kept with `grouped: true` and not delivered; `strongest` lists up to ten of them. The raise has what was grouped when it was sent; the clear has all.",
+  });
+
 const envelope = {
   specversion: z.literal("1.0"),
   id: z.string(),
@@ -108,6 +140,15 @@ export const thresholdEvent = z
     data: thresholdData,
   })
   .register(components, { id: "ThresholdEvent", description: "One step of a threshold." });
+
+export const siteEvent = z
+  .object({
+    ...stored,
+    subject: z.literal("site"),
+    type: z.enum(["hellotide.site.raised", "hellotide.site.cleared"]),
+    data: stormData,
+  })
+  .register(components, { id: "SiteEvent", description: "What is about the whole site, and is told once." });
 
 export const helloEvent = z
   .object({

@@ -17,6 +17,9 @@ export interface FeedEvent {
     score?: number;
     ja4?: string;
     anomaly_id?: string;
+    threshold?: string;
+    silenced?: boolean;
+    grouped?: boolean;
   };
 }
 

@@ -1,5 +1,5 @@
 /** The feed on the real engine: sockets that survive hibernation, sequence, laggards. */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { FEED_UNACKED_MAX_EVENTS } from "../../src/config.ts";
 import { feedEvent } from "../../src/wire/event.ts";
@@ -94,6 +94,61 @@ describe("sequence", () => {
   });
 });
 
+describe("storm", () => {
+  const event = (n: number, type: string) => ({
+    n,
+    event: JSON.stringify(
+      feedEvent("shop", `hellotide.anomaly.${type}`, CHROME, `${type}-${n}`, "2026-11-23T12:00:00.000Z", {
+        ...{ anomaly_id: `a-${n % 10}`, kind: "surge", severity: "warning", ja4: CHROME, score: n },
+      }),
+    ),
+  });
+  const storm = { raises: 2, perMs: 60_000 };
+
+  it("STORM-7: further raises, their updates and ends are kept and not delivered; its own events are; an eviction changes nothing", async () => {
+    const stub = feedStub("storm");
+    await stub.applySettings({ revision: 1, storm });
+    const told = async () =>
+      runInDurableObject(stub, (_, state) =>
+        state.storage.sql
+          .exec<{ event: string }>("SELECT event FROM events ORDER BY sequence")
+          .toArray()
+          .map(({ event: text }) => {
+            const { type, data } = JSON.parse(text) as {
+              type: string;
+              data: { anomaly_id: string; grouped: boolean; raises?: number };
+            };
+            const name = data.raises === undefined ? data.anomaly_id : `storm of ${data.raises}`;
+            return [type.slice("hellotide.".length), name, ...(data.grouped ? ["grouped"] : [])].join(" ");
+          }),
+      );
+    await stub.append("1-0", [event(1, "raised"), event(2, "raised"), event(3, "raised")]);
+    await evictDurableObject(stub);
+    await stub.append("1-1", [event(4, "raised")]);
+    await stub.append("1-0", [event(11, "updated"), event(13, "updated"), event(23, "cleared")]);
+    // The same again: nothing counts twice.
+    await stub.append("1-1", [event(4, "raised")]);
+    const kept = [
+      ...["anomaly.raised a-1", "anomaly.raised a-2", "anomaly.raised a-3 grouped", "site.raised storm of 1"],
+      ...["anomaly.raised a-4 grouped", "anomaly.updated a-1", "anomaly.updated a-3 grouped"],
+      "anomaly.cleared a-3 grouped",
+    ];
+    expect(await told()).toEqual(kept);
+    // A minute later the alarm ends it.
+    await runInDurableObject(stub, (_, state) => {
+      const { sql } = state.storage;
+      const held = JSON.parse(sql.exec<{ state: string }>("SELECT state FROM storm").one().state) as {
+        raisedAtMs: number[];
+      };
+      const raisedAtMs = held.raisedAtMs.map((ms) => ms - storm.perMs);
+      sql.exec("UPDATE storm SET state = ?", JSON.stringify({ ...held, raisedAtMs }));
+    });
+    await evictDurableObject(stub);
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await told()).toEqual([...kept, "site.cleared storm of 2"]);
+  });
+});
+
 describe("sockets", () => {
   it("FEED-W3: a socket lives through the object's eviction with its filter; the control is a new instance", async () => {
     const stub = feedStub("default");
@@ -133,6 +188,8 @@ describe("sockets", () => {
     };
     const [silent, reader] = [await subscribe(), await subscribe()];
     const step = 500;
+    // No storm is to group them.
+    await stub.applySettings({ revision: 1, storm: { raises: FEED_UNACKED_MAX_EVENTS * 2, perMs: 1_000 } });
     for (let n = 0; n < FEED_UNACKED_MAX_EVENTS + step; n += step) {
       await stub.append("1-0", outbox(n + 1, n + step));
       const pong = new Promise<void>((resolve) =>

@@ -238,6 +238,47 @@ describe("settings", () => {
     for (let shard = 0; shard < SHARDS; shard++) expect(await inForce(shard)).toEqual(["first"]);
   });
 
+  it("RULE-20: a threshold of the whole site is watched by the first shard, whichever shards have the traffic", async () => {
+    const put = await call("/v1/sites/whole/thresholds/busy", {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        scope: "site",
+        when: { signal: "reqs", window: "1m", op: ">=", value: 30 },
+        on_missing: "skip",
+      }),
+    });
+    expect(put.status).toBe(201);
+    const now = Date.now();
+    await shardStub("whole", 1).ingest([frame(1, now, 20, ja4On(1))], SHARDS);
+    await shardStub("whole", 2).ingest([frame(2, now, 10, ja4On(2))], SHARDS);
+    const raised = () =>
+      runInDurableObject(env.FEED_NS.getByName("v1/whole/feed"), (_, state) =>
+        state.storage.sql
+          .exec<{ event: string }>("SELECT event FROM events")
+          .toArray()
+          .map(({ event }) => JSON.parse(event) as { type: string; subject: string; data: object }),
+      );
+    // A sum without a shard is none.
+    const heal = await breakMethods(shardStub("whole", 2), "summary");
+    await runDurableObjectAlarm(shardStub("whole", 0));
+    expect(await raised()).toEqual([]);
+    await heal();
+    expect(await runDurableObjectAlarm(shardStub("whole", 0))).toBe(true);
+    await evictDurableObject(shardStub("whole", 0));
+    await runDurableObjectAlarm(shardStub("whole", 0));
+    const events = await raised();
+    expect(events).toMatchObject([
+      {
+        ...{ type: "hellotide.threshold.raised", subject: "site" },
+        data: { kind: "threshold", threshold: "busy", signal: "reqs", window: "1m", observed: 30, value: 30 },
+      },
+    ]);
+    expect("ja4" in events[0]!.data).toBe(false);
+    const active = await (await call("/v1/sites/whole/thresholds/busy")).json();
+    expect(active).toMatchObject({ scope: "site", active: ["site"] });
+  });
+
   it("SET-2: a shard that was down when it was pushed gets it from the alarm's repeat", async () => {
     await breakMethods(shardStub("shop", 2), "applySettings");
     expect((await put("second")).status).toBe(201);
