@@ -7,7 +7,7 @@
 import { LIST_LIMIT_MAX } from "../base/read-limits.ts";
 import { MINUTE_MS } from "../config.ts";
 import { EVERYTHING, WITHOUT_JA4 } from "../window/fingerprints.ts";
-import { addTally, REQS, ratioOf, subtractTally, TALLY_WIDTH, WITHOUT_SIGNALS } from "../window/tally.ts";
+import { addTally, FACTS, REQS, TALLY_WIDTH, WITHOUT_SIGNALS } from "../window/tally.ts";
 import { firstMinute, minuteOf, windowFrom } from "../window/time.ts";
 import type { Window } from "../window/window.ts";
 import { RATIOS } from "../wire/flags.ts";
@@ -76,6 +76,8 @@ export function dryRun(threshold: Threshold, window: Window, knowledge: Knowledg
   }));
   const inScope = scopeTest(threshold);
   const minutes = new Minutes(window);
+  const pasts = comparisons.map(pastOf);
+  const needed = leastReqs(threshold);
   const run: DryRun = {
     asOfMs: nowMs,
     evaluated: 0,
@@ -97,11 +99,11 @@ export function dryRun(threshold: Threshold, window: Window, knowledge: Knowledg
       }),
     );
     note(run, threshold, now, { ja4 });
+    if (window.reqs(id, "1h") < needed) continue;
     minutes.read(id);
     const from = Math.max(minutes.first, minuteOf(fingerprints.firstSeenMs(id)));
     const raises = play(threshold, from, nowMs, now, (minute) => {
-      for (let i = 0; i < comparisons.length; i++)
-        minutes.observe(comparisons[i]!, now[i]!, minute, past[i]!);
+      for (let i = 0; i < comparisons.length; i++) minutes.observe(pasts[i]!, now[i]!, minute, past[i]!);
       return past;
     });
     run.episodes += raises;
@@ -194,13 +196,13 @@ function play(
   from: number,
   nowMs: number,
   now: readonly Observed[],
-  pastOf: (minute: number) => readonly Observed[],
+  seenIn: (minute: number) => readonly Observed[],
 ): number {
   let state: ThresholdState | undefined;
   let raises = 0;
   for (let minute = from; minute <= minuteOf(nowMs); minute++) {
     const isNow = minute === minuteOf(nowMs);
-    const seen = isNow ? now : pastOf(minute);
+    const seen = isNow ? now : seenIn(minute);
     if (state === undefined && !isConditionMet(threshold, seen)) continue;
     const atMs = isNow ? nowMs : (minute + 1) * MINUTE_MS;
     const moved = step(threshold, SITE_SUBJECT, state, seen, atMs, newId);
@@ -229,7 +231,6 @@ class Minutes {
   /** Sums of the minutes before the i-th, column by column. */
   readonly #sums = new Uint32Array((HOUR_MINUTES + 2) * TALLY_WIDTH);
   readonly #count: number;
-  readonly #tally = new Uint32Array(TALLY_WIDTH);
 
   constructor(window: Window) {
     this.#window = window;
@@ -252,19 +253,49 @@ class Minutes {
   }
 
   /** What a comparison saw at the end of a minute, into `into`; `now` where there is no history. */
-  observe({ signal, window }: Comparison, now: Observed, minute: number, into: Observed): void {
-    if (window !== "1m" && window !== "5m") {
+  observe({ minutes, fact }: Past, now: Observed, minute: number, into: Observed): void {
+    if (minutes === undefined) {
       into.reqs = now.reqs;
       into.value = now.value;
       return;
     }
     const end = minute - this.first + 1;
-    const start = Math.max(end - SUMMED_MINUTES[window], 0);
-    this.#tally.set(this.#sums.subarray(end * TALLY_WIDTH, (end + 1) * TALLY_WIDTH));
-    subtractTally(this.#tally, 0, this.#sums, start * TALLY_WIDTH);
-    into.reqs = this.#tally[REQS]!;
-    const ratio = RATIOS.findIndex((name) => signal === `${name}_ratio`);
-    if (signal === "reqs") into.value = into.reqs;
-    else into.value = ratio >= 0 ? ratioOf(this.#tally, 0, ratio) : now.value;
+    const start = Math.max(end - minutes, 0);
+    into.reqs = this.#between(start, end, REQS);
+    if (fact === undefined) into.value = now.value;
+    else if (fact === REQS) into.value = into.reqs;
+    else {
+      const known = this.#between(start, end, fact);
+      into.value = known === 0 ? undefined : this.#between(start, end, fact + 1) / known;
+    }
   }
+
+  #between(start: number, end: number, column: number): number {
+    return this.#sums[end * TALLY_WIDTH + column]! - this.#sums[start * TALLY_WIDTH + column]!;
+  }
+}
+
+/** How a comparison is read of the past. */
+interface Past {
+  /** Minutes that its window sums; absent = no history. */
+  minutes: number | undefined;
+  /** Column of its requests, or of the requests for which its ratio's fact is known; absent = no history of its own. */
+  fact: number | undefined;
+}
+
+function pastOf({ signal, window }: Comparison): Past {
+  const ratio = RATIOS.findIndex((name) => signal === `${name}_ratio`);
+  const ofRatio = ratio < 0 ? undefined : FACTS + 2 * ratio;
+  return {
+    minutes: window === "1m" || window === "5m" ? SUMMED_MINUTES[window] : undefined,
+    fact: signal === "reqs" ? REQS : ofRatio,
+  };
+}
+
+/** With fewer requests in the hour than this the condition cannot have held in any part of it. */
+function leastReqs({ when, minReqs }: Threshold): number {
+  const needs = when.comparisons.map(({ signal, op, value }) =>
+    signal === "reqs" && op.startsWith(">") ? Math.max(minReqs, value) : minReqs,
+  );
+  return when.mode === "all" ? Math.max(...needs) : Math.min(...needs);
 }
