@@ -9,7 +9,7 @@ import { components, duration } from "./common.ts";
 
 const BUDGET_MAX = 1_000;
 const DELAY_MAX_MS = 10 * MINUTE_MS;
-const STORM_RAISES_MAX = 1_000;
+const STORM_RAISES_MAX = 10_000;
 
 /** A duration within bounds, ends included; `said` names them. */
 function durationIn(minMs: number, maxMs: number, said: string) {

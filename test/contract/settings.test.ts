@@ -182,7 +182,7 @@ describe("detection settings", () => {
     ["a delay without a unit", { delay: "10" }, "/delay"],
     ["a delay as a number", { delay: 0 }, "/delay"],
     ["no raises", { storm: { raises: 0 } }, "/storm/raises"],
-    ["raises over 1000", { storm: { raises: 1_001 } }, "/storm/raises"],
+    ["raises over 10000", { storm: { raises: 10_001 } }, "/storm/raises"],
     ["a storm of under 1m", { storm: { per: "59s" } }, "/storm/per"],
     ["a storm of over 1h", { storm: { per: "61m" } }, "/storm/per"],
     ["min_reqs 0", { kinds: { surge: { min_reqs: 0 } } }, "/kinds/surge/min_reqs"],

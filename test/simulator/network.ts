@@ -15,9 +15,6 @@ export interface Witness {
 /** Calls whose repeat, however late, must change nothing; a write of a user's is done as often as it arrives. */
 const REPEATABLE = new Set(["ingest", "append", "applySettings", "exchange", "rankTables"]);
 
-/** Settings of a storm guard that is never reached. */
-const NO_STORM = { raises: 1_000_000, perMs: 1_000 };
-
 /** The product's classes, by the name of their binding. */
 export type Bindings = Readonly<Record<string, ObjectClass>>;
 
@@ -78,8 +75,6 @@ export class Network implements Surroundings {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     // A request that opens a socket is handed over as it is; everything else as a copy.
     const sent = method === "fetch" ? [...parameters] : parameters.map(copied);
-    // Every event is to be heard by subscribers, so that none can be lost unseen: no storm groups any.
-    if (method === "append") sent[2] = NO_STORM;
     caller.waiting++;
     caller.output(() => {
       this.#witness.called(caller, actor, method, sent);

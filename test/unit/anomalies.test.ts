@@ -28,9 +28,12 @@ const EVENTS = [
   event("anomaly.updated", "b", { ja4: B, kind: "path_scan", severity: "critical" }),
 ].map((text, i) => ({ n: i + 1, event: text }));
 
+/** Lets every event through as it is. */
+const UNGUARDED = { admit: <E>(event: E) => event, after: () => [] };
+
 function storeOf(sql = new MemorySql(), nowMs = NOW): FeedStore {
   const store = new FeedStore(sql);
-  store.append("1-0", EVENTS, nowMs);
+  store.append("1-0", EVENTS, nowMs, UNGUARDED);
   return store;
 }
 
@@ -122,7 +125,7 @@ describe("the list of anomalies", () => {
   it("ANO-6: raises are counted by kind and severity for good, running ones by kind", () => {
     const sql = new MemorySql();
     const store = storeOf(sql);
-    store.append("1-0", EVENTS, NOW);
+    store.append("1-0", EVENTS, NOW, UNGUARDED);
     const raised = [
       { kind: "path_scan", severity: "warning", count: 1 },
       { kind: "storm", severity: "warning", count: 1 },
