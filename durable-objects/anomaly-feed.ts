@@ -11,15 +11,15 @@ import {
   type Subprotocol,
   type Subscription,
 } from "../src/api/objects.ts";
-import { ulid } from "../src/base/random.ts";
-import { utf8Length } from "../src/base/text.ts";
-import { rfc3339 } from "../src/base/time.ts";
 import {
   FEED_CLIENT_ERRORS_MAX,
   FEED_CLIENT_FRAME_MAX_BYTES,
   FEED_HEARTBEAT_S,
-  HOUR_MS,
-} from "../src/config.ts";
+} from "../src/base/feed-limits.ts";
+import { ulid } from "../src/base/random.ts";
+import { utf8Length } from "../src/base/text.ts";
+import { rfc3339 } from "../src/base/time.ts";
+import { HOUR_MS } from "../src/config.ts";
 import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";

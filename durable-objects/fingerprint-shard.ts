@@ -2,7 +2,6 @@
  * FingerprintShard: one per site and shard. Owns the windows, the log, the episodes of its fingerprints. A thin adapter:
  * decode, call `src/`, store, schedule.
  */
-import { DurableObject } from "cloudflare:workers";
 import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
 import { RANKS_WAIT_MS } from "../src/config.ts";
@@ -10,32 +9,26 @@ import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { IngestLog } from "../src/ingest/log.ts";
 import { recover } from "../src/ingest/recovery.ts";
 import { type Options, parseOptions } from "../src/options.ts";
-import type { ShardFamilies } from "../src/reading/families.ts";
 import type { FeaturePage, FeatureQuery } from "../src/reading/features.ts";
-import type { ListedRow, ListQuery } from "../src/reading/list.ts";
-import type { ShardRelated } from "../src/reading/related.ts";
-import type { ShardSummary } from "../src/reading/summary.ts";
-import type { FingerprintAnswer, TimelineAnswer } from "../src/schemas/reading.ts";
+import type { FingerprintAnswer } from "../src/schemas/reading.ts";
 import type { ShardReport } from "../src/signals/census-wire.ts";
-import type { DryRun, SiteHistory } from "../src/thresholds/dry-run.ts";
-import type { Threshold } from "../src/thresholds/rule.ts";
-import type { Part } from "../src/window/families.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
-import { nextTick } from "./alarm.ts";
 import { Claims } from "./claims.ts";
 import type { Env } from "./env.ts";
 import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
+import { ReadShard } from "./read-shard.ts";
 import { Reader } from "./reader.ts";
 import { SiteWatch } from "./site-watch.ts";
 import { ShardStore } from "./sql/shard-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
+import { Ticker } from "./ticker.ts";
 import { pause, withTimeout } from "./timeout.ts";
 import { Watch } from "./watch.ts";
 
-export class FingerprintShard extends DurableObject<Env> {
+export class FingerprintShard extends ReadShard {
   readonly #options: Options;
   readonly #place: ShardPlace;
   readonly #store: ShardStore;
@@ -45,11 +38,11 @@ export class FingerprintShard extends DurableObject<Env> {
   readonly #watch: Watch;
   readonly #outbox: Outbox;
   readonly #claims: Claims;
-  readonly #reader: Reader;
+  readonly #ticker: Ticker;
+  protected override readonly reader: () => Reader;
   readonly #siteWatch: SiteWatch;
   #settings: ShardSettings;
   #lastIngestMs = 0;
-  #nextTickMs: number | undefined;
   #trimmedMinute = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -69,6 +62,7 @@ export class FingerprintShard extends DurableObject<Env> {
       ...this.#store.meta.get<Partial<ShardSettings>>("settings"),
     };
     this.#claims = new Claims(this.#store);
+    this.#ticker = new Ticker(ctx.storage, this.#options.tickMs, this.#place.shard);
     const recovery = recover(this.#store, Date.now(), this.#seed());
     const { memory, replayed, unreadable, checkpoint } = recovery;
     if (unreadable > 0) this.#warn("log_unreadable", undefined, { count: unreadable });
@@ -89,7 +83,7 @@ export class FingerprintShard extends DurableObject<Env> {
       crypto.getRandomValues(bytes),
     );
     this.#outbox = new Outbox(this.#store, stubs, this.#place);
-    this.#reader = new Reader({
+    const reader = new Reader({
       place: this.#place,
       tickMs: this.#options.tickMs,
       memory,
@@ -99,6 +93,10 @@ export class FingerprintShard extends DurableObject<Env> {
       logBack: () => this.#store.logRowsBack(),
       firstDataMs: () => this.#firstDataMs(),
     });
+    this.reader = () => {
+      this.#advance();
+      return reader;
+    };
     this.#siteWatch = new SiteWatch({
       place: this.#place,
       stubs,
@@ -107,9 +105,7 @@ export class FingerprintShard extends DurableObject<Env> {
       summary: () => this.summary(),
       noteSuppressed: (count) => this.#log.noteSuppressed(count),
     });
-    ctx.blockConcurrencyWhile(async () => {
-      this.#nextTickMs = (await ctx.storage.getAlarm()) ?? undefined;
-    });
+    ctx.blockConcurrencyWhile(() => this.#ticker.load());
   }
 
   /** Takes frames; answers after they are on disk. `shards`: the site's number of shards. */
@@ -135,56 +131,19 @@ export class FingerprintShard extends DurableObject<Env> {
   /** Full forms of those of `ja4s` that were seen in the last hour. */
   async read(ja4s: string[]): Promise<{ found: FingerprintAnswer[]; missing: number[] }> {
     await this.#freshRanks();
-    this.#advance();
-    return this.#reader.forms(ja4s);
-  }
-
-  list(query: ListQuery): { asOfMs: number; rows: ListedRow[] } {
-    this.#advance();
-    return this.#reader.list(query);
-  }
-
-  timeline(ja4: string): TimelineAnswer | undefined {
-    this.#advance();
-    return this.#reader.timeline(ja4);
-  }
-
-  related(ja4: string): ShardRelated {
-    this.#advance();
-    return this.#reader.related(ja4);
-  }
-
-  families(part: Part): ShardFamilies {
-    this.#advance();
-    return this.#reader.families(part);
+    return this.reader().forms(ja4s);
   }
 
   /** Feature rows in order of their fingerprints. */
   async features(query: FeatureQuery): Promise<FeaturePage> {
     await this.#freshRanks();
-    this.#advance();
-    return this.#reader.features(query);
-  }
-
-  summary(): ShardSummary {
-    this.#advance();
-    return this.#reader.summary();
-  }
-
-  dryRun(threshold: Threshold): DryRun {
-    this.#advance();
-    return this.#reader.dryRun(threshold);
-  }
-
-  siteHistory(): SiteHistory {
-    this.#advance();
-    return this.#reader.siteHistory();
+    return this.reader().features(query);
   }
 
   /** The Census asks this of a shard that it has not heard of. */
   rankTables(): ShardReport {
     this.#advance();
-    return this.#ranks.fullReport(this.#window.firstDataMs, this.#nextTickMs);
+    return this.#ranks.fullReport(this.#window.firstDataMs, this.#ticker.nextMs);
   }
 
   /** Puts settings into force at once; answers the revision in force (an older push is ignored). */
@@ -194,7 +153,7 @@ export class FingerprintShard extends DurableObject<Env> {
     this.#log.setDelay(settings.detection.delayMs, Date.now());
     // What is in the window already is judged now, not at the next tick, which may be a minute away.
     const isDue = !this.#window.isEmpty || this.#watch.isBusy || this.#siteWatch.isOn(settings);
-    if (isDue) await this.#setTick(Date.now());
+    if (isDue) await this.#ticker.set(Date.now());
     return settings.revision;
   }
 
@@ -206,9 +165,7 @@ export class FingerprintShard extends DurableObject<Env> {
   #committed(): Promise<void> {
     const nowMs = Date.now();
     this.#lastIngestMs = nowMs;
-    // A queue of calls can starve the alarm: an overdue tick runs from here.
-    const overdue = this.#nextTickMs !== undefined && nowMs - this.#nextTickMs > this.#options.tickMs;
-    this.ctx.waitUntil(overdue ? this.#tick() : this.#schedule());
+    this.ctx.waitUntil(this.#ticker.isOverdue(nowMs) ? this.#tick() : this.#schedule());
     return this.ctx.storage.sync();
   }
 
@@ -219,7 +176,7 @@ export class FingerprintShard extends DurableObject<Env> {
   async #tick(): Promise<void> {
     this.#advance();
     const nowMs = Date.now();
-    this.#nextTickMs = undefined;
+    this.#ticker.rung();
     // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
     await this.#schedule();
     const ranksOf = (ja4: string) => this.#ranks.of(ja4);
@@ -281,27 +238,17 @@ export class FingerprintShard extends DurableObject<Env> {
 
   async #exchangeRanks(): Promise<void> {
     const { shards } = this.#settings;
-    const isRead = await this.#ranks.exchange(shards, this.#window.firstDataMs, this.#nextTickMs);
+    const isRead = await this.#ranks.exchange(shards, this.#window.firstDataMs, this.#ticker.nextMs);
     if (!isRead) this.#warn("census_form");
   }
 
-  /** Sets the next tick, unless one as early is set: data on an idle shard bring its tick forward. */
-  async #schedule(): Promise<void> {
-    const at = nextTick({
-      nowMs: Date.now(),
-      tickMs: this.#options.tickMs,
-      jitter: (this.#place.shard % 8) / 8,
+  #schedule(): Promise<void> {
+    return this.#ticker.schedule(Date.now(), {
       // What came last is yet to come into the windows.
       lastIngestMs: this.#lastIngestMs + this.#settings.detection.delayMs,
       busy: this.#watch.isBusy || this.#outbox.isWaiting || this.#siteWatch.isOn(this.#settings),
       empty: this.#window.isEmpty && this.#log.isEmpty,
     });
-    if (at !== undefined && at < (this.#nextTickMs ?? Number.POSITIVE_INFINITY)) await this.#setTick(at);
-  }
-
-  async #setTick(atMs: number): Promise<void> {
-    this.#nextTickMs = atMs;
-    await this.ctx.storage.setAlarm(atMs);
   }
 
   #keepSettings(settings: ShardSettings): void {

@@ -231,16 +231,6 @@ export const SHARD_TRIES = 3;
 export const RETRY_AFTER_S = 5;
 export const RETRY_AFTER_MAX_S = 10;
 
-// --- Feed (contract §6) ---------------------------------------------------------------------------------------
-export const FEED_KEEP_MS = 7 * 24 * HOUR_MS;
-export const FEED_KEEP_EVENTS = 100_000;
-export const FEED_HEARTBEAT_S = 30;
-export const FEED_UNACKED_MAX_EVENTS = 5_000;
-export const FEED_UNACKED_MAX_BYTES = 1024 * 1024;
-export const FEED_CLIENT_FRAME_MAX_BYTES = 4_096;
-export const FEED_CLIENT_ERRORS_MAX = 3;
-export const TICKET_LIVE_MS = 30 * SECOND_MS;
-
 // --- Settings ----------------------------------------------------------------------------------------------------
 /** Thresholds a site (contract §5), and as many silences. */
 export const ITEMS_MAX = { thresholds: 200, silences: 200 };

@@ -3,7 +3,7 @@
  * never deleted: an emptied table would start its numbers again at 1.
  */
 import type { FeedSettings } from "../../src/api/objects.ts";
-import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/config.ts";
+import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/base/feed-limits.ts";
 import { cursorText } from "../../src/feed/cursor.ts";
 import { type EventTraits, traitsOf } from "../../src/feed/filter.ts";
 import type { FeedEvent } from "../../src/wire/event.ts";

@@ -2,7 +2,7 @@
  * What the storm guard remembers: its state, and the running anomalies that it grouped. The tables are made when first
  * needed and not by a migration, so that code of before still opens the disk.
  */
-import { FEED_KEEP_MS } from "../../src/config.ts";
+import { FEED_KEEP_MS } from "../../src/base/feed-limits.ts";
 import { CALM, type StormState } from "../../src/feed/storm.ts";
 import type { Sql } from "./migrate.ts";
 

@@ -3,7 +3,8 @@
  * schemas as the OpenAPI document. In it the server is the application: it sends events and receives clients' frames.
  */
 import * as z from "zod/mini";
-import { FEED_CLIENT_FRAME_MAX_BYTES, FEED_HEARTBEAT_S, VERSION } from "../config.ts";
+import { FEED_CLIENT_FRAME_MAX_BYTES, FEED_HEARTBEAT_S } from "../base/feed-limits.ts";
+import { VERSION } from "../config.ts";
 import {
   ackFrame,
   anomalyEvent,

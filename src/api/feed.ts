@@ -1,10 +1,10 @@
 /** The feed's door (contract §6): token or ticket, Origin, upgrade, query; then the feed object takes the socket. */
 import * as z from "zod/mini";
+import { TICKET_LIVE_MS } from "../base/feed-limits.ts";
 import { hex, sha256 } from "../base/hash.ts";
 import { Problem } from "../base/problem.ts";
 import { secret } from "../base/random.ts";
 import { rfc3339 } from "../base/time.ts";
-import { TICKET_LIVE_MS } from "../config.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
 import { ja4Glob } from "../schemas/common.ts";

@@ -3,7 +3,7 @@
  * socket has credit: so many events and bytes since its last ack or ping; past it the socket is closed and the client
  * resumes by cursor. Nobody else waits.
  */
-import { FEED_UNACKED_MAX_BYTES, FEED_UNACKED_MAX_EVENTS } from "../config.ts";
+import { FEED_UNACKED_MAX_BYTES, FEED_UNACKED_MAX_EVENTS } from "../base/feed-limits.ts";
 
 export interface Credit {
   events: number;

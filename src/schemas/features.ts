@@ -102,6 +102,8 @@ export const FEATURE_ORDER: readonly string[] = [
   "expected_reqs_1m_low",
   "expected_reqs_1m_high",
   "score",
+  "blast_radius_share_of_reqs",
+  "blast_radius_share_of_browser_reqs",
 ];
 
 interface JsonSchema {

@@ -3,7 +3,6 @@
  * each as it was at its end: counts and ratios of 1m are that minute's, of 5m those of five minutes. What has no history (the
  * hour's numbers, distinct counts, ranks, global signals, scores) counts as it is now. The last moment is now itself.
  */
-
 import { LIST_LIMIT_MAX } from "../base/read-limits.ts";
 import { MINUTE_MS } from "../config.ts";
 import { EVERYTHING, WITHOUT_JA4 } from "../window/fingerprints.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { anomalyPage } from "../../durable-objects/anomaly-page.ts";
 import { FeedStore } from "../../durable-objects/sql/feed-store.ts";
-import { FEED_KEEP_MS } from "../../src/config.ts";
+import { FEED_KEEP_MS } from "../../src/base/feed-limits.ts";
 import { MemorySql } from "../support/sqlite.ts";
 
 const A = "t13d1516h2_8daaf6152771_02713d6af862";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FEED_UNACKED_MAX_BYTES, FEED_UNACKED_MAX_EVENTS } from "../../src/config.ts";
+import { FEED_UNACKED_MAX_BYTES, FEED_UNACKED_MAX_EVENTS } from "../../src/base/feed-limits.ts";
 import { FRESH_CREDIT, isExhausted, spend } from "../../src/feed/credit.ts";
 import { cursorText, parseCursor } from "../../src/feed/cursor.ts";
 import { type EventTraits, type FeedFilter, filterTest } from "../../src/feed/filter.ts";

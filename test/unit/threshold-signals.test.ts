@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { validate } from "../../src/api/validate.ts";
 import { Problem } from "../../src/base/problem.ts";
 import { MINUTE_MS } from "../../src/config.ts";
-import { summary } from "../../src/schemas/reading.ts";
+import { summary } from "../../src/schemas/summary.ts";
 import { compileThreshold, thresholdInput } from "../../src/schemas/threshold.ts";
 import { dryRun, mergeDryRuns, siteDryRun, siteMinutes } from "../../src/thresholds/dry-run.ts";
 import {

@@ -35,12 +35,12 @@ describe("builder", () => {
     add(bareRow({ ja4: PSEUDO, path: "x".repeat(500), rayId: "r".repeat(100) }));
     const sample = 40 + 3 * 26;
     expect(sizes).toEqual([
-      30 + 40 + sample,
-      30 + sample,
-      30 + 90 + sample,
-      30 + sample,
-      30 + 40,
-      30 + 40 + 40 + 3 * 192,
+      32 + 40 + sample,
+      32 + sample,
+      32 + 90 + sample,
+      32 + sample,
+      32 + 40,
+      32 + 40 + 40 + 3 * 192,
     ]);
     const many = new FrameBuilder();
     while (!many.isFull())
@@ -52,7 +52,7 @@ describe("builder", () => {
         }),
       );
     expect(many.bytes).toBeGreaterThanOrEqual(FRAME_BYTES_TARGET);
-    expect(many.bytes - FRAME_BYTES_TARGET).toBeLessThan(30 + 40 + 40 + 3 * 264);
+    expect(many.bytes - FRAME_BYTES_TARGET).toBeLessThan(32 + 40 + 40 + 3 * 264);
     expect(() => many.add(row())).toThrow("the frame is full");
     expect(() => builder.add(row({ ja4: "curl" }))).toThrow("not a JA4 fingerprint");
     expect(() => builder.build(new Uint8Array(15), "edge", NO_COUNTERS)).toThrow("16 bytes");

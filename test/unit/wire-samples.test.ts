@@ -77,7 +77,7 @@ describe("samples of a frame", () => {
         (sum, { path, rayId }) => sum + Math.min(128, path!.length) + 1 + 3 + rayId!.length,
         0,
       );
-      expect(builder.bytes).toBe(30 * count + 40 + 40 * held.length + 3 * texts);
+      expect(builder.bytes).toBe(32 * count + 40 + 40 * held.length + 3 * texts);
     },
   );
 

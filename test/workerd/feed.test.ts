@@ -1,7 +1,7 @@
 /** The feed on the real engine: sockets that survive hibernation, sequence, laggards. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { FEED_UNACKED_MAX_EVENTS } from "../../src/config.ts";
+import { FEED_UNACKED_MAX_EVENTS } from "../../src/base/feed-limits.ts";
 import { feedEvent } from "../../src/wire/event.ts";
 import { CHROME, call, feedStub } from "./helpers.ts";
 

@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FEED_UNACKED_MAX_BYTES } from "../../../src/config.ts";
+import { FEED_UNACKED_MAX_BYTES } from "../../../src/base/feed-limits.ts";
 import { putRule, rule } from "../../../test/contract/helpers/rules.ts";
 import { ingestAll, ja4Of, until } from "../../../test/support/client.ts";
 import { type Feed, feedPath, openFeed, stored } from "../../../test/support/stream.ts";
