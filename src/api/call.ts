@@ -90,6 +90,8 @@ export interface Route {
   audit?: string | false;
   /** Body schemas by media type. */
   body?: Record<string, z.ZodMiniType>;
+  /** A body that is accepted, for readers of the document; for generators, which cannot guess what belongs together. */
+  example?: unknown;
   /** Whether no body at all will do, too. */
   optionalBody?: true;
   /** Schema of the successful answers by status; `undefined` = no body. */

@@ -25,6 +25,8 @@ export interface Resource<K extends ItemKind, Written extends { id?: string | un
   idPrefix: string;
   input: z.ZodMiniType<Written>;
   output: z.ZodMiniType;
+  /** What a user may write. */
+  example: Written;
   list: z.ZodMiniType;
   summaries: { list: string; create: string; one: string; put: string; remove: string };
   /** Without what the server makes, and times in one spelling. */
@@ -45,7 +47,7 @@ const DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page
 export function itemRoutes<K extends ItemKind, Written extends { id?: string | undefined }>(
   resource: Resource<K, Written>,
 ): Route[] {
-  const { kind, noun, input, output, list, summaries } = resource;
+  const { kind, noun, input, output, example, list, summaries } = resource;
   const path = `/v1/sites/:site/${kind}`;
   const name = noun[0]!.toUpperCase() + noun.slice(1);
   const body = { "application/json": input };
@@ -69,6 +71,7 @@ export function itemRoutes<K extends ItemKind, Written extends { id?: string | u
       operationId: `create${name}`,
       summary: summaries.create,
       body,
+      example,
       answers: { 201: created },
       problems: [400, 409, 413, 415, 422, 503],
       handle: (call) => create(resource, call),
@@ -91,6 +94,7 @@ export function itemRoutes<K extends ItemKind, Written extends { id?: string | u
       summary: summaries.put,
       parameters: [ifMatchParameter],
       body,
+      example,
       answers: { 200: { description: "Replaced, in force.", schema: output }, 201: created },
       problems: [400, 412, 413, 415, 422, 503],
       handle: (call) => put(resource, call),
@@ -109,7 +113,7 @@ export function itemRoutes<K extends ItemKind, Written extends { id?: string | u
   ];
 }
 
-type AnyResource<K extends ItemKind> = Omit<Resource<K, never>, "input" | "normal">;
+type AnyResource<K extends ItemKind> = Omit<Resource<K, never>, "input" | "normal" | "example">;
 
 async function shown<K extends ItemKind>(
   resource: AnyResource<K>,

@@ -36,7 +36,8 @@ export const logpushRoutes: Route[] = [
           "The job's `sample_rate`: each record counts as 1/rate requests, and once in distinct counts. From 0.001 to 1.",
       }),
     ],
-    body: { "application/x-ndjson": logpushRecord },
+    // Cloudflare promises no content type.
+    body: { "application/x-ndjson": logpushRecord, "*/*": logpushRecord },
     answers: { 202: { description: "Counted.", schema: logpushAnswer } },
     problems: [400, 409, 413, 415, 503],
     handle: postLogpush,

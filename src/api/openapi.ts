@@ -66,7 +66,7 @@ function operation(route: Route): Json {
     ...(inPath.length + parameters.length === 0 ? {} : { parameters: [...inPath, ...parameters] }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: route.optionalBody !== true, content: contentOf(route.body, "input") } }),
+      : { requestBody: { required: route.optionalBody !== true, content: requestOf(route) } }),
     responses: Object.fromEntries([...answers, ...[...statuses].sort((a, b) => a - b).map(problemAnswer)]),
   };
 }
@@ -76,6 +76,12 @@ function securityOf({ scope }: Route): Json[] {
   if (scope === undefined) return [];
   const roles = scope === "any" ? [] : [scope];
   return [{ token: roles }, { access: roles }];
+}
+
+function requestOf({ body = {}, example }: Route): Json {
+  const content = contentOf(body, "input") as Record<string, Json>;
+  if (example === undefined) return content;
+  return Object.fromEntries(Object.entries(content).map(([type, media]) => [type, { ...media, example }]));
 }
 
 function contentOf(body: Record<string, z.ZodMiniType>, io: "input" | "output"): Json {

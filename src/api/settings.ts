@@ -34,6 +34,12 @@ export const settingsRoutes: Route[] = [
     summary: "Replace all settings at once, or none when one is at fault.",
     parameters: [ifMatchParameter],
     body: { "application/json": settingsInput },
+    example: {
+      thresholds: [{ id: "login-flood", ...thresholdResource.example }],
+      silences: [{ id: "release", ...silenceResource.example }],
+      detection: { alert_budget_per_day: 5, delay: "0s", storm: { raises: 20, per: "5m" }, kinds: {} },
+      webhooks: [],
+    },
     answers: { 200: { description: "In force. What is as before keeps its times.", schema: settingsOutput } },
     problems: [400, 412, 413, 415, 422, 503],
     handle: put,

@@ -13,6 +13,7 @@ export const silenceResource = {
   idPrefix: "s",
   input: silenceInput,
   output: silenceOutput,
+  example: { ja4: "t13d1516h2_*", kinds: ["surge"], reason: "The new release, announced for today." },
   list: silenceList,
   summaries: {
     list: "Silences by id, those that have ended among them.",

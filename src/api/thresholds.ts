@@ -18,6 +18,14 @@ import { gather, partialOf } from "./gather.ts";
 import { absent, itemRoutes, type Resource } from "./items.ts";
 import { validate } from "./validate.ts";
 
+const thresholdExample = {
+  ...{ enabled: true, ja4: "t13d*", severity: "critical" as const },
+  when: { signal: "reqs" as const, window: "1m" as const, op: ">" as const, value: 5000 },
+  ...{ for: "0s", clear: { value: 4000, for: "1m" }, cooldown: "10m", min_reqs: 0 },
+  on_missing: "skip" as const,
+  note: "More than the login form ever saw.",
+};
+
 /** Thresholds as a kind of item. */
 export const thresholdResource = {
   kind: "thresholds",
@@ -25,6 +33,7 @@ export const thresholdResource = {
   idPrefix: "t",
   input: thresholdInput,
   output: thresholdOutput,
+  example: thresholdExample,
   list: thresholdList,
   summaries: {
     list: "Thresholds by id, each with the fingerprints it is raised for.",
@@ -59,6 +68,7 @@ export const thresholdRoutes: Route[] = [
     operationId: "testNewThreshold",
     summary: "What a threshold that is not stored would do; nothing changes.",
     body: { "application/json": thresholdInput },
+    example: thresholdExample,
     answers: { 200: { description: "What it would do.", schema: thresholdTest } },
     problems: [400, 413, 415, 422, 503],
     handle: testNew,

@@ -154,11 +154,12 @@ async function create(call: Call): Promise<Response> {
 
 async function rotate(call: Call): Promise<Response> {
   const ifMatch = parseIfMatch(call.request);
+  // First of all whether there is such a token: a body is of interest only then.
+  const held = configuredToken(call) === undefined ? await storedToken(call) : undefined;
   // Without a body the default counts, and then there is no content type either.
   const bare = call.request.body === null || call.request.headers.get("content-length") === "0";
   const { overlap } = validate(rotation, bare ? {} : await readJson(call.request));
-  refuseConfigured(call);
-  const held = await storedToken(call);
+  if (held === undefined) throw isConfigured();
   requireHeld(call, held.scopes, held.sites);
   if (held.expires_at !== undefined && Date.parse(held.expires_at) <= Date.now())
     throw new Problem(409, "token_expired", "The token has expired; a new secret would not work either.");
@@ -173,7 +174,7 @@ async function rotate(call: Call): Promise<Response> {
 }
 
 async function remove(call: Call): Promise<Response> {
-  refuseConfigured(call);
+  if (configuredToken(call) !== undefined) throw isConfigured();
   const { id } = await storedToken(call);
   const result = await call.objects.account().deleteToken(id, parseIfMatch(call.request));
   if (result === "absent") throw absent();
@@ -189,13 +190,9 @@ function configuredToken({ params, options, principal }: Call): StaticToken | un
   );
 }
 
-function refuseConfigured(call: Call): void {
-  if (configuredToken(call) === undefined) return;
-  throw new Problem(
-    409,
-    "static_token",
-    "The token is configured in API_TOKENS and can only be changed there.",
-  );
+function isConfigured(): Problem {
+  const detail = "The token is configured in API_TOKENS and can only be changed there.";
+  return new Problem(409, "static_token", detail);
 }
 
 /** The path's token. Throws 404, also for one whose sites are not all the caller's. */

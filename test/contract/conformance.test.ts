@@ -84,13 +84,7 @@ describe(`requests made from /openapi.json, seed ${SEED}, ${CASES} an operation`
     [
       "a member is required",
       (lie) =>
-        lie.set("components/schemas/ThresholdInput/required", [
-          "when",
-          "on_missing",
-          "severity",
-          "enabled",
-          "for",
-        ]),
+        lie.set("components/schemas/DetectionInput/required", ["alert_budget_per_day", "delay", "storm"]),
     ],
     ["a route is open", (lie) => lie.set("paths/~1v1~1sites/get/security", [])],
     ["a route needs a token", (lie) => lie.set("paths/~1healthz/get/security", [{ token: [] }])],

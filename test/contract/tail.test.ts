@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, createClient, ingestAll, ja4Of, until } from "../support/client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import type { FeedEvent } from "../support/stream.ts";
+import { withoutStorms } from "./helpers/rules.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** More events than one connection may leave unacknowledged (1 MiB): about 1 KiB each. */
@@ -19,11 +20,7 @@ beforeAll(async () => {
   server = await startServer({ sites: ["shop", "many"], shards: 2, env: { TICK: "1s" } });
   client = createClient(server);
   for (const site of ["shop", "many"]) {
-    // Every one of these raises is to be told by itself: no storm.
-    const calm = await client.put(`/v1/sites/${site}/detection`, {
-      json: { storm: { raises: 10_000, per: "1m" } },
-    });
-    if (calm.status !== 200) throw new Error(calm.text);
+    await withoutStorms(client, site);
     const when = { signal: "reqs", window: "1m", op: ">", value: 0 };
     const threshold = { id: "seen", ja4: "*", severity: "warning", when, on_missing: "skip", cooldown: "0s" };
     const answer = await client.post(`/v1/sites/${site}/thresholds`, { json: threshold });

@@ -55,6 +55,9 @@ const ODD_VALUES: readonly unknown[] = [
 
 /** Values that fit `schema`, nearly always; references are looked up in `document`. */
 export function arbitraryOf(schema: Schema, document: Schema, depth = 0): fc.Arbitrary<unknown> {
+  const { examples, ...rest } = schema;
+  if (Array.isArray(examples))
+    return fc.oneof(fc.constantFrom(...(examples as unknown[])), arbitraryOf(rest, document, depth));
   if (typeof schema.$ref === "string") return arbitraryOf(resolve(schema.$ref, document), document, depth);
   if ("const" in schema) return fc.constant(schema.const);
   if (Array.isArray(schema.enum)) return fc.constantFrom(...(schema.enum as unknown[]));

@@ -16,6 +16,7 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   /** Schemas of bodies by media type; empty = the operation takes none. */
   readonly bodies: ReadonlyMap<string, Schema>;
+  readonly needsBody: boolean;
   /** Whether it answers without a token. */
   readonly open: boolean;
   /** Statuses that the document describes. */
@@ -49,9 +50,12 @@ function operationOf(
       schema: one.schema as Schema,
     }),
   );
-  const body = node.requestBody === undefined ? {} : follow(node.requestBody as Schema).content;
-  const bodies = Object.entries((body ?? {}) as Record<string, Schema>).map(
-    ([type, one]): [string, Schema] => [type, (one.schema ?? {}) as Schema],
+  const request = node.requestBody === undefined ? {} : follow(node.requestBody as Schema);
+  const bodies = Object.entries((request.content ?? {}) as Record<string, Schema>).map(
+    ([type, one]): [string, Schema] => [
+      type,
+      { ...(one.schema as Schema), ...("example" in one ? { examples: [one.example] } : {}) },
+    ],
   );
   return {
     id: String(node.operationId ?? `${method} ${template}`),
@@ -59,6 +63,7 @@ function operationOf(
     template,
     parameters,
     bodies: new Map(bodies),
+    needsBody: request.required === true,
     open: Array.isArray(node.security) && node.security.length === 0,
     statuses: Object.keys((node.responses ?? {}) as object),
   };

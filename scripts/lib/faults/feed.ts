@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Draw } from "../../../src/simulate/random.ts";
-import { putRule, rule } from "../../../test/contract/helpers/rules.ts";
+import { putRule, rule, withoutStorms } from "../../../test/contract/helpers/rules.ts";
 import { until } from "../../../test/support/client.ts";
 import { type Feed, openFeed, stored } from "../../../test/support/stream.ts";
 import { atLeast, balanced, exactly, type Fault, type FaultContext, type Figure, shown } from "./fault.ts";
@@ -76,6 +76,7 @@ async function run(reconnects: number, killEvery: number, { log }: FaultContext)
   let kills = 0;
   let done = false;
   try {
+    await withoutStorms(server.client, SITE);
     await putRule(
       server.client,
       SITE,

@@ -75,7 +75,9 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
   const document = (await server.client.get("/openapi.json")).json<Schema>();
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
   const book: Book = { payloads: 0, statuses: new Map(), reached: new Set(), faults: [] };
-  let payloads = new Payloads(document, seed, Date.now());
+  const tokens = (await server.client.get("/v1/tokens")).json<{ items: { id: string }[] }>();
+  const tokenIds = tokens.items.map(({ id }) => id);
+  let payloads = new Payloads(document, seed, Date.now(), tokenIds);
   let warmMb: number | undefined;
   let next = Number(process.env.FUZZ_FROM ?? 0);
   const fromMs = performance.now();
@@ -90,7 +92,7 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
       if (number % 20_000 === 19_999) {
         log(`${book.payloads} payloads, ${server.rssMb()?.toFixed(0)} MB`);
         // Times in them must stay within the hour.
-        payloads = new Payloads(document, seed, Date.now());
+        payloads = new Payloads(document, seed, Date.now(), tokenIds);
       }
       if (warmMb === undefined && book.payloads >= cases * WARM_SHARE) warmMb = server.rssMb();
     }

@@ -5,7 +5,7 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FEED_UNACKED_MAX_BYTES } from "../../../src/base/feed-limits.ts";
-import { putRule, rule } from "../../../test/contract/helpers/rules.ts";
+import { putRule, rule, withoutStorms } from "../../../test/contract/helpers/rules.ts";
 import { ingestAll, ja4Of, until } from "../../../test/support/client.ts";
 import { type Feed, feedPath, openFeed, stored } from "../../../test/support/stream.ts";
 import {
@@ -82,6 +82,7 @@ async function run(laggards: number, { log }: FaultContext): Promise<Outcome> {
   const sleepers: Laggard[] = [];
   try {
     const when = { signal: "reqs", window: "1h", op: ">", value: 0 };
+    await withoutStorms(server.client, SITE);
     await putRule(server.client, SITE, rule("first", { when }));
     const reader = new AckingReader(await openFeed(server, SITE));
     let made = 0;

@@ -123,8 +123,8 @@ export class Payloads {
   readonly #frames: readonly Uint8Array[];
   readonly #ja4s = Array.from({ length: FINGERPRINTS }, (_, i) => ja4Of(i));
 
-  /** `document`: what /openapi.json says; `nowMs`: about when the payloads are sent. */
-  constructor(document: Schema, seed: number, nowMs: number) {
+  /** `document`: what /openapi.json says; `nowMs`: about when the payloads are sent; `tokenIds`: of tokens that exist. */
+  constructor(document: Schema, seed: number, nowMs: number, tokenIds: readonly string[]) {
     this.#operations = operationsOf(document);
     const sample = (schema: Schema) => fc.sample(arbitraryOf(schema, document), { seed, numRuns: SAMPLES });
     for (const operation of this.#operations) {
@@ -132,6 +132,8 @@ export class Payloads {
         this.#bodies.set(`${operation.id} ${type}`, sample(schema));
       for (const { name, schema } of operation.parameters)
         this.#values.set(`${operation.id} ${name}`, sample(schema));
+      // Ids of tokens are made by the server: none would be met by chance.
+      if (operation.template.startsWith("/v1/tokens/{id}")) this.#values.set(`${operation.id} id`, tokenIds);
     }
     this.#records = Array.from({ length: SAMPLES }, (_, i) => ({
       ...{ timestamp: nowMs - i * 1_000, ja4: this.#ja4s[i % FINGERPRINTS], client_ip: `192.0.2.${i}` },

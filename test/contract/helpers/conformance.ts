@@ -109,6 +109,8 @@ const UNDECODABLE = ["{", "[", "}{", '{"a":', "\u0000", '{"a":01}', "[1,]", "nul
 /** Of what is created one of so many stays. */
 const KEPT_ONE_OF = 4;
 const TOO_LARGE_BYTES = 1_200_000;
+/** The document of all settings may be larger than any of them. */
+const TOO_LARGE_DOCUMENT_BYTES = 9_000_000;
 const ID_FORM = "^[a-z0-9][a-z0-9-]{0,20}$";
 const INVALID = [400, 415, 422];
 
@@ -206,7 +208,7 @@ export class Conformance {
       .map(({ content: { type, body }, ...rest }) => ({ ...rest, type, body }));
   }
 
-  #applies(flaw: Flaw, { open, parameters, bodies, template }: Operation): boolean {
+  #applies(flaw: Flaw, { open, parameters, bodies, needsBody, template }: Operation): boolean {
     const has = (where: Parameter["in"]) => parameters.some((one) => one.in === where);
     switch (flaw) {
       case "no token":
@@ -221,12 +223,14 @@ export class Conformance {
       case "header":
         return parameters.some((one) => one.in === "header" && isClosed(one.schema));
       case "media type":
+        return bodies.size > 0 && !bodies.has("*/*");
       case "undecodable":
       case "body":
         return bodies.size > 0;
       case "too large":
-      case "no body":
         return isJsonOnly(bodies);
+      case "no body":
+        return isJsonOnly(bodies) && needsBody;
       default:
         return true;
     }
@@ -304,7 +308,14 @@ export class Conformance {
     if (flaw === "undecodable")
       return { type, bytes: bytesOf(UNDECODABLE[pick % UNDECODABLE.length] ?? ""), flaw };
     if (flaw === "no body") return { type, bytes: bytesOf(""), flaw: "undecodable" };
-    if (flaw === "too large") return { type, bytes: bytesOf(`"${"x".repeat(TOO_LARGE_BYTES)}"`), flaw };
+    if (flaw === "too large")
+      return {
+        type,
+        bytes: bytesOf(
+          `"${"x".repeat(operation.id === "putSettings" ? TOO_LARGE_DOCUMENT_BYTES : TOO_LARGE_BYTES)}"`,
+        ),
+        flaw,
+      };
     const body = flaw === "body" ? drawn.breaks.reduce(broken, drawn.body) : drawn.body;
     const fits =
       isJsonOnly(operation.bodies) && this.#validator(operation.bodies.get(type) ?? {})(withoutNulls(body));

@@ -50,8 +50,10 @@ export function openApiOf(document: Node): OpenApi {
     if (!status) return [`${label}: this status is not described`];
     const response = resolve(document, at(operation, ["responses", status]));
     const content = response.node.content as Node | undefined;
-    if (checked.text === "") return content ? [`${label}: a body is described, none came`] : [];
     const type = (checked.headers.get("content-type") ?? "").split(";")[0] ?? "";
+    // No lines at all are lines.
+    if (checked.text === "" && type !== "application/x-ndjson")
+      return content ? [`${label}: a body is described, none came`] : [];
     if (!content || !(type in content)) return [`${label}: ${type} is not described`];
     if (!type.endsWith("json")) return [];
     // One value a line, each by the schema.

@@ -20,6 +20,14 @@ export function thresholdsPath(site: string, id?: string): string {
   return `/v1/sites/${site}/thresholds${id === undefined ? "" : `/${id}`}`;
 }
 
+/** Every raise on the site is to be told by itself, however many there are. */
+export async function withoutStorms(client: Client, site: string): Promise<void> {
+  const answer = await client.put(`/v1/sites/${site}/detection`, {
+    json: { storm: { raises: 10_000, per: "1m" } },
+  });
+  if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
+}
+
 export async function putRule(client: Client, site: string, body: Rule): Promise<void> {
   const answer = await client.put(thresholdsPath(site, String(body.id)), { json: body });
   if (answer.status !== 200 && answer.status !== 201)

@@ -2,6 +2,7 @@
  * HelloTide with objects that can be made to fail one by one, by `POST /__fault`. For fault runs only; the product's
  * classes are not touched, every public method of theirs goes through a gate.
  */
+import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../../../durable-objects/env.ts";
 import HelloTide, {
   Census as RealCensus,
@@ -37,6 +38,15 @@ async function hang(name: string): Promise<never> {
   throw new Error("it hung, and is back");
 }
 
+/** Of the class and those that it extends, up to the platform's own. */
+function methodNames(prototype: object): string[] {
+  if (prototype === DurableObject.prototype) return [];
+  return [
+    ...Object.getOwnPropertyNames(prototype),
+    ...methodNames(Object.getPrototypeOf(prototype) as object),
+  ];
+}
+
 type AnyClass = new (ctx: DurableObjectState, env: Env) => object;
 
 /** A class whose public methods fail as its object's order says; without an order they are the real ones. */
@@ -65,7 +75,7 @@ function gated<T extends AnyClass>(Real: T): T {
       ctx.abort("evicted by the test");
     }
   }
-  for (const key of Object.getOwnPropertyNames(Real.prototype)) {
+  for (const key of methodNames(Real.prototype)) {
     const method: unknown = Reflect.get(Real.prototype, key);
     if (key === "constructor" || typeof method !== "function") continue;
     Object.defineProperty(Gated.prototype, key, {
