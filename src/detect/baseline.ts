@@ -12,7 +12,7 @@
  * own anomaly.
  */
 import { minuteOf } from "../window/time.ts";
-import { HISTORY_MIN_MINUTES, historyMinutes, NEWBORN_MINUTES, reqsIn } from "./history.ts";
+import { HISTORY_MIN_MINUTES, historyMinutes, NEWBORN_MINUTES } from "./history.ts";
 import { negativeBinomialInterval, negativeBinomialZ } from "./tail.ts";
 import type { Site, Subject } from "./types.ts";
 
@@ -165,7 +165,7 @@ export function historyCounts(
   let unsettled = 0;
   const counts = minutes.map((at) => {
     if (at < settledFrom) unsettled++;
-    return reqsIn(subject, at);
+    return subject.reqs(at);
   });
   return { counts, unsettled };
 }

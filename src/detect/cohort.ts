@@ -8,7 +8,7 @@
  */
 import { addTally, REQS, TALLY_WIDTH, type Tally } from "../window/tally.ts";
 import { minuteOf } from "../window/time.ts";
-import { bornHere, reqsIn } from "./history.ts";
+import { bornHere } from "./history.ts";
 import type { Site, Subject } from "./types.ts";
 
 /** Minutes of a newborn's life that the cohort is made of: the one it came in, cut short, and its first whole one. */
@@ -72,9 +72,9 @@ export function arrivalsOf(site: Site): Bursts {
   const counts: number[] = [];
   const newest = site.minuteNow - 2;
   for (const subject of site.subjects()) {
-    let before = reqsIn(subject, newest - ARRIVAL_MINUTES);
+    let before = subject.reqs(newest - ARRIVAL_MINUTES);
     for (let minute = newest - ARRIVAL_MINUTES + 1; minute <= newest; minute++) {
-      const x = reqsIn(subject, minute);
+      const x = subject.reqs(minute);
       if (x > 0 && before === 0) counts.push(x);
       before = x;
     }

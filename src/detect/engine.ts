@@ -5,7 +5,7 @@
  */
 import { MINUTE_MS } from "../config.ts";
 import { advance, type Cleared } from "./episode.ts";
-import { ageMinutes, bornHere, NEWBORN_MINUTES, reqsIn } from "./history.ts";
+import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
 import { divergence } from "./kinds/divergence.ts";
 import { errorBurst } from "./kinds/error-burst.ts";
 import { newcomer } from "./kinds/newcomer.ts";
@@ -89,7 +89,7 @@ function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind
   for (const subject of site.subjects()) {
     if (running.size > 0 && running.has(subject.ja4)) noteSeen(found, subject, site);
     for (const minute of [site.minuteNow - 1, site.minuteNow]) {
-      if (reqsIn(subject, minute) === 0) continue;
+      if (subject.reqs(minute) === 0) continue;
       for (const { name, test } of tests) {
         if (name === "surge" && newcomerSpeaks(subject, minute)) continue;
         const verdict = test(subject, minute);
@@ -112,7 +112,7 @@ function stronger(a: Verdict | undefined, b: Verdict): Verdict {
 /** When it last had a request, to the minute: counts have no finer time. */
 function noteSeen(found: Found, subject: Subject, site: Site): void {
   for (let minute = site.minuteNow; minute > site.minuteNow - 6; minute--) {
-    if (reqsIn(subject, minute) === 0) continue;
+    if (subject.reqs(minute) === 0) continue;
     found.seenAtMs.set(subject.ja4, Math.min((minute + 1) * MINUTE_MS, site.asOfMs));
     return;
   }

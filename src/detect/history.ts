@@ -2,8 +2,6 @@
  * Which minutes a test learns from. A minute that has begun to fill is tested against the minutes before it, and
  * everything a test knows is folded anew from them: a restart rebuilds it and late data is simply there.
  */
-import type { Tally } from "../window/tally.ts";
-import { REQS } from "../window/tally.ts";
 import { minuteOf } from "../window/time.ts";
 import type { Site, Subject } from "./types.ts";
 
@@ -25,14 +23,9 @@ export function historyMinutes(site: Site, minute: number): number[] {
   const spoken: number[] = [];
   for (let at = first; at < minute; at++) {
     all.push(at);
-    if ((site.minute(at)?.[REQS] ?? 0) > 0) spoken.push(at);
+    if (site.reqs(at) > 0) spoken.push(at);
   }
   return spoken.length >= HISTORY_MIN_MINUTES ? spoken : all;
-}
-
-/** Requests of a minute, 0 when there were none. */
-export function reqsIn(subject: { minute(minute: number): Tally | undefined }, minute: number): number {
-  return subject.minute(minute)?.[REQS] ?? 0;
 }
 
 /** How long before `minute` a fingerprint was first seen, in minutes. */

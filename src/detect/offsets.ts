@@ -133,11 +133,15 @@ export function expectedRatio(offset: Offset, worldwide: number): { expected: nu
  */
 export function divergences(subject: Subject, fit: OffsetFit): Divergence[] {
   const found: Divergence[] = [];
+  // Each of these is read anew whenever it is asked for.
+  const worldwide = subject.global?.values;
+  if (worldwide === undefined) return found;
+  const { hour } = subject;
   for (const ratio of DIVERGING_RATIOS) {
-    const global = subject.global?.values[signalOf(ratio)];
-    const n = knownOf(subject.hour, ratio);
+    const global = worldwide[signalOf(ratio)];
+    const n = knownOf(hour, ratio);
     if (global === undefined || !Number.isFinite(global) || n === 0) continue;
-    const k = yesOf(subject.hour, ratio);
+    const k = yesOf(hour, ratio);
     const offset = fit[ratio];
     const { expected, s } = expectedRatio(offset, global);
     const counted = 1 / (n * expected * (1 - expected));

@@ -39,6 +39,10 @@ class WindowSubject implements Subject {
   minute(minute: number): Tally | undefined {
     return this.#window.minute(this.#id, minute);
   }
+
+  reqs(minute: number): number {
+    return this.#window.minuteReqs(this.#id, minute);
+  }
 }
 
 export function subjectOf(window: Window, id: number): Subject {
@@ -56,6 +60,7 @@ export function siteOf(window: Window, firstDataMs: number): Site {
       if (!totals.has(minute)) totals.set(minute, minuteTotal(window, minute));
       return totals.get(minute);
     },
+    reqs: (minute) => window.minuteReqs(EVERYTHING, minute) - window.minuteReqs(WITHOUT_JA4, minute),
     *subjects() {
       for (const id of window.fingerprints.ids()) yield subjectOf(window, id);
     },

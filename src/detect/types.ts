@@ -16,6 +16,8 @@ export interface Subject {
   firstSeenMs: number;
   /** Its tally of one minute of the last hour; `undefined` when it had no request in it. Valid until the next call. */
   minute(minute: number): Tally | undefined;
+  /** The requests of such a minute, 0 when it had none. */
+  reqs(minute: number): number;
   /** Its tally over the 1h window. */
   hour: Tally;
   /** Cloudflare's signals, seen within the last hour; absent when none are known. */
@@ -32,6 +34,8 @@ export interface Site {
   minuteNow: number;
   /** Tally of all fingerprints of one minute; `undefined` when the site was silent. */
   minute(minute: number): Tally | undefined;
+  /** The requests of such a minute, 0 when it was silent. */
+  reqs(minute: number): number;
   /** Every fingerprint with a request in the last hour. */
   subjects(): Iterable<Subject>;
 }

@@ -6,12 +6,14 @@ import type { LocalRanks } from "./ranks.ts";
 
 export type LocalSignals = Partial<Record<`${Ratio}_ratio_1h` | "asns_1h" | "hosts_1h", number>> & LocalRanks;
 
+const NAMES = RATIOS.map((ratio) => [`${ratio}_ratio`, `${ratio}_ratio_1h`] as const);
+
 /** `hour` = the numbers of the 1h window. */
 export function localSignals(hour: WindowNumbers, ranks: LocalRanks): LocalSignals {
   const signals: LocalSignals = {};
-  for (const ratio of RATIOS) {
-    const value = hour[`${ratio}_ratio`];
-    if (value !== undefined) signals[`${ratio}_ratio_1h`] = value;
+  for (const [name, local] of NAMES) {
+    const value = hour[name];
+    if (value !== undefined) signals[local] = value;
   }
   Object.assign(signals, ranks);
   if (hour.asns !== undefined) signals.asns_1h = hour.asns;

@@ -56,6 +56,8 @@ export type LocalRanks = Partial<
   Record<`${Ranked}_rank_1h` | "reqs_quantile_1h" | "ips_quantile_1h" | "population", number>
 >;
 
+const RANK_NAMES = ofRanked((ranked) => `${ranked}_rank_1h` as const);
+
 /** The merged tables of a site, ready for look-ups. */
 export class SiteRanks {
   readonly #tables: Record<Ranked, RankTable>;
@@ -74,7 +76,7 @@ export class SiteRanks {
     for (const ranked of RANKED) {
       const value = report.value(id, ranked);
       if (value === 0) continue;
-      ranks[`${ranked}_rank_1h`] = this.#tables[ranked].rank(value);
+      ranks[RANK_NAMES[ranked]] = this.#tables[ranked].rank(value);
       if (ranked === "uas" || ranked === "paths") continue;
       const quantile = this.#tables[ranked].quantile(value);
       if (quantile !== undefined) ranks[`${ranked}_quantile_1h`] = quantile;

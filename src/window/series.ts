@@ -126,15 +126,15 @@ export class SeriesStore {
 
   /** Adds the row of one stretch to a tally; false when there is none. */
   addRowTo(series: number, time: number, tally: Tally): boolean {
-    for (let i = this.rows(series) - 1; i >= 0; i--) {
-      const ahead = (this.#timeAt(series, i) - time) & TIME_MASK;
-      if (ahead === 0) {
-        this.#addRow(series, i, tally);
-        return true;
-      }
-      if (ahead >= TIME_HALF) return false;
-    }
-    return false;
+    const i = this.#find(series, time);
+    if (i >= 0) this.#addRow(series, i, tally);
+    return i >= 0;
+  }
+
+  /** Requests of one stretch, 0 when it has no row. */
+  reqsOf(series: number, time: number): number {
+    const i = this.#find(series, time);
+    return i < 0 ? 0 : this.reqsAt(series, i);
   }
 
   /** Drops the rows of stretches < `first` and adds them to `gone`; 0 when none is left. */
@@ -197,6 +197,22 @@ export class SeriesStore {
 
   #isFrom(series: number, i: number, from: number): boolean {
     return ((this.#timeAt(series, i) - from) & TIME_MASK) < TIME_HALF;
+  }
+
+  /** The row of a stretch; −1 when there is none. */
+  #find(series: number, time: number): number {
+    const rows = this.rows(series);
+    if (rows === 0) return -1;
+    const back = (this.#timeAt(series, rows - 1) - time) & TIME_MASK;
+    if (back >= TIME_HALF) return -1;
+    // No two rows are of one stretch, so of the rows after it there are at most as many as stretches: in a series without
+    // gaps the first look finds it.
+    for (let i = Math.max(rows - 1 - back, 0); i < rows; i++) {
+      const ahead = (this.#timeAt(series, i) - time) & TIME_MASK;
+      if (ahead === 0) return i;
+      if (ahead < TIME_HALF) return -1;
+    }
+    return -1;
   }
 
   #addRow(series: number, i: number, tally: Tally): void {

@@ -2,7 +2,7 @@
 import { rfc3339 } from "../base/time.ts";
 import type { WindowName } from "../config.ts";
 import { RATIOS, type Ratio } from "../wire/flags.ts";
-import { REQS, ratioOf, type Tally } from "./tally.ts";
+import { REQS, ratioOf } from "./tally.ts";
 import { windowFrom } from "./time.ts";
 import type { Window } from "./window.ts";
 
@@ -10,6 +10,8 @@ import type { Window } from "./window.ts";
 export const DISTINCTS = ["ips", "uas", "paths", "hosts", "asns"] as const;
 export type DistinctName = (typeof DISTINCTS)[number];
 export type RatioName = `${Ratio}_ratio`;
+/** Of ratio i; made once, since a key that is put together has to be looked up among all strings each time. */
+const RATIO_NAMES = RATIOS.map((ratio): RatioName => `${ratio}_ratio`);
 
 export type WindowNumbers = { from: string; reqs: number } & Partial<
   Record<DistinctName | RatioName, number>
@@ -20,21 +22,15 @@ export function windowNumbers(window: Window, id: number, name: WindowName): Win
   const tally = window.tally(id, name);
   const numbers: WindowNumbers = { from: rfc3339(windowFrom(name, window.nowMs)), reqs: tally[REQS]! };
   if (numbers.reqs === 0) return numbers;
-  DISTINCTS.forEach((distinct, identity) => {
+  for (let identity = 0; identity < DISTINCTS.length; identity++) {
     const count = window.distinct(id, identity, name);
-    if (count !== undefined) numbers[distinct] = count;
-  });
-  Object.assign(numbers, ratioNumbers(tally));
-  return numbers;
-}
-
-/** The ratios of a tally that can be computed, named `…_ratio`. */
-function ratioNumbers(tally: Tally): Partial<Record<RatioName, number>> {
-  const numbers: Partial<Record<RatioName, number>> = {};
-  RATIOS.forEach((ratio, index) => {
-    const value = ratioOf(tally, 0, index);
-    if (value !== undefined) numbers[`${ratio}_ratio`] = value;
-  });
+    if (count !== undefined) numbers[DISTINCTS[identity]!] = count;
+  }
+  // Those that can be computed.
+  for (let ratio = 0; ratio < RATIO_NAMES.length; ratio++) {
+    const value = ratioOf(tally, 0, ratio);
+    if (value !== undefined) numbers[RATIO_NAMES[ratio]!] = value;
+  }
   return numbers;
 }
 

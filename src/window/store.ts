@@ -194,6 +194,18 @@ export class Store {
     }
   }
 
+  /** Requests of one minute. Inboxes must be settled. */
+  minuteReqs(id: number, minute: number): number {
+    const { fingerprints, rows, tracked } = this;
+    if (fingerprints.isInFull(id))
+      return tracked.series.reqsOf(tracked.minutes(fingerprints.link(id)), minute);
+    const from = minute * SLOTS_A_MINUTE;
+    let reqs = 0;
+    for (let row = fingerprints.link(id); row !== 0; row = rows.next(row))
+      if (rows.slot(row) >= from && rows.slot(row) < from + SLOTS_A_MINUTE) reqs++;
+    return reqs;
+  }
+
   /** Different identities in the slots from … now. */
   distinct(id: number, identity: number, from: number, now: number): number {
     const { fingerprints } = this;

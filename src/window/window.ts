@@ -173,6 +173,12 @@ export class Window {
     return this.#tally[REQS] === 0 ? undefined : this.#tally;
   }
 
+  /** Its requests in one minute of the hour. */
+  minuteReqs(id: number, minute: number): number {
+    this.#store.tracked.settle();
+    return this.#store.minuteReqs(id, minute);
+  }
+
   /** Its requests in a window. */
   reqs(id: number, window: WindowName): number {
     this.#store.tracked.settle();

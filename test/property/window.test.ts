@@ -132,6 +132,7 @@ describe("window", () => {
                 (at) => minuteOf(at) === minute && at > windowFrom("1h", asOf),
               ).length;
               expect(window.minute(id, minute)?.[0] ?? 0).toBe(held);
+              expect(window.minuteReqs(id, minute)).toBe(held);
             }
           }
           expect(window.total("1h").all[0]).toBe(reqs);

@@ -160,6 +160,7 @@ function simulate(seed: number, options: Options): EpisodeEvent[] {
       scratch.set(row);
       return scratch;
     },
+    reqs: (at: number) => client.rows[at]?.[REQS] ?? 0,
   })) satisfies Subject[];
   let episodes: ReadonlyMap<string, Episode> = new Map();
   let cleared: ReadonlyMap<string, Cleared> = new Map();
@@ -182,6 +183,7 @@ function simulate(seed: number, options: Options): EpisodeEvent[] {
       asOfMs: (minute + 1) * MINUTE_MS,
       minuteNow: minute,
       minute: (at) => totals[at],
+      reqs: (at) => totals[at]?.[REQS] ?? 0,
       *subjects() {
         for (let i = 0; i < clients.length; i++) if (clients[i]!.lastMinute > minute - 60) yield subjects[i]!;
       },

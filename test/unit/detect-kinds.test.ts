@@ -92,6 +92,7 @@ class World {
       ja4,
       firstSeenMs: Math.min(...rows.keys()) * MINUTE_MS + 1,
       minute: (at) => rows.get(at),
+      reqs: (at) => rows.get(at)?.[REQS] ?? 0,
       hour,
       global: values === undefined ? undefined : { seenAtMs: 0, values },
     };
@@ -115,6 +116,7 @@ class World {
       asOfMs: now * MINUTE_MS + intoMs,
       minuteNow: now,
       minute: (at) => totals.get(at),
+      reqs: (at) => totals.get(at)?.[REQS] ?? 0,
       subjects: () => alive.map((ja4) => this.subject(ja4, now)),
     };
   }

@@ -4,7 +4,7 @@
  */
 import { HOUR_MS } from "../../config.ts";
 import { cohortOf, newbornVolume } from "../cohort.ts";
-import { ageMinutes, bornHere, NEWBORN_MINUTES, reqsIn } from "../history.ts";
+import { ageMinutes, bornHere, NEWBORN_MINUTES } from "../history.ts";
 import { negativeBinomialInterval, negativeBinomialZ, pOfScore, scoreOfZ } from "../tail.ts";
 import type { Kind } from "../types.ts";
 import { usual } from "../words.ts";
@@ -26,7 +26,7 @@ export const newcomer: Kind = {
     return (subject, minute) => {
       const age = ageMinutes(subject, minute);
       if (age > FOLLOWED_MINUTES || !bornHere(subject, site)) return undefined;
-      const x = reqsIn(subject, minute);
+      const x = subject.reqs(minute);
       if (x < settings.minReqs * HOLD_REQS_SHARE) return undefined;
       const { mean, r } = newbornVolume(cohort, subject, site);
       const score = scoreOfZ(negativeBinomialZ(x, mean, r));

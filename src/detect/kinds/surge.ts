@@ -5,7 +5,7 @@
 import { HOUR_MS } from "../../config.ts";
 import { baselineOf, historyCounts } from "../baseline.ts";
 import { addBurst, arrivalsOf, type Bursts, volumeOf } from "../cohort.ts";
-import { HISTORY_MIN_MINUTES, historyMinutes, perMinute, reqsIn } from "../history.ts";
+import { HISTORY_MIN_MINUTES, historyMinutes, perMinute } from "../history.ts";
 import { negativeBinomialInterval, negativeBinomialZ, pOfScore, scoreOfZ } from "../tail.ts";
 import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
 import { usual } from "../words.ts";
@@ -28,7 +28,7 @@ export const surge: Kind = {
     const arrivals = arrivalsOf(site);
     const history = perMinute((minute) => historyMinutes(site, minute));
     return (subject, minute) => {
-      const x = reqsIn(subject, minute);
+      const x = subject.reqs(minute);
       const minutes = history(minute);
       if (x < settings.minReqs * HOLD_REQS_SHARE || minutes.length < HISTORY_MIN_MINUTES) return undefined;
       return testSurge(x, subject, minutes, arrivals, settings);
