@@ -132,6 +132,7 @@ export class Reader {
       sources,
       results,
       withoutJa4,
+      isSampled: window.isSampled,
     };
   }
 

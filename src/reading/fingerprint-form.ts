@@ -47,6 +47,7 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
     names: namesOf(ja4),
   };
   if (context.ranksAsOfMs !== undefined) form.ranks_as_of = rfc3339(context.ranksAsOfMs);
+  if (window.isSampled) form.sampled = true;
   const botScore = botScoreOf(window, id);
   if (botScore !== undefined) form.bot_score = botScore;
   if (isPseudo(ja4)) form.source = "tls";

@@ -29,6 +29,8 @@ export interface ShardSummary {
   /** What became of observations by the way they came, and how many had no JA4, since the first start. */
   results: Record<string, Record<string, number>>;
   withoutJa4: number;
+  /** The shard's hour holds sampled requests. */
+  isSampled: boolean;
 }
 
 /** A shard's windows in total. */
@@ -81,6 +83,7 @@ export function mergeSummaries(site: string, shards: readonly ShardSummary[], no
       [fiveMinutes]: windowOf(fiveMinutes),
       [hour]: windowOf(hour),
     } as SummaryAnswer["windows"],
+    ...(shards.some(({ isSampled }) => isSampled) ? { sampled: true as const } : {}),
     since_start: sinceStart,
     sources,
     ...(warmUp === undefined ? {} : { warm_up: warmUp }),

@@ -21,6 +21,8 @@ export const rank = z.int().check(z.gte(1));
 export const windowName = z.enum(WINDOWS);
 export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
 /** Shards that did not answer. */
+/** Present where counts of the hour are scaled up from sampled uploads. */
+export const sampled = z.optional(z.literal(true));
 export const partial = z.optional(z.object({ missing_shards: z.array(count) }));
 /** `limit` of a list's query. */
 export const pageLimit = z._default(

@@ -1,7 +1,7 @@
 /** What is read back (contract §4). Answers never hold null or NaN: what cannot be computed has no key. */
 import * as z from "zod/mini";
 import { LOOKUP_MAX } from "../base/read-limits.ts";
-import { components, count, ja4, partial, rank, ratio, time } from "./common.ts";
+import { components, count, ja4, partial, rank, ratio, sampled, time } from "./common.ts";
 
 const optionalCount = z.optional(count);
 const optionalRatio = z.optional(ratio);
@@ -116,6 +116,7 @@ export const fingerprint = z
     ja4,
     source: z.optional(z.literal("tls")),
     as_of: time,
+    sampled,
     ranks_as_of: z.optional(time),
     first_seen: time,
     last_seen: time,
@@ -140,7 +141,8 @@ export const fingerprint = z
   })
   .register(components, {
     id: "Fingerprint",
-    description: "Everything known of one fingerprint on one site.",
+    description:
+      "Everything known of one fingerprint on one site. `sampled`: the hour of its shard holds sampled Logpush uploads, whose counts are scaled up; distinct counts are of the records that came.",
   });
 export type FingerprintAnswer = z.infer<typeof fingerprint>;
 

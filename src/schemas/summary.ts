@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import type { Totals } from "../ingest/totals.ts";
 import { COUNTERS, SOURCES } from "../wire/frame.ts";
-import { components, count, partial, time } from "./common.ts";
+import { components, count, partial, sampled, time } from "./common.ts";
 
 const siteWindow = z.object({
   from: time,
@@ -18,6 +18,7 @@ export const summary = z
     as_of: time,
     ranks_as_of: z.optional(time),
     windows: z.object({ "1m": siteWindow, "5m": siteWindow, "1h": siteWindow }),
+    sampled,
     since_start: z.object({
       accepted: count,
       duplicate: count,
@@ -57,6 +58,6 @@ export const summary = z
   .register(components, {
     id: "Summary",
     description:
-      "The site in numbers. `reqs` counts every accepted request, those without a JA4 too; `since_start` counts everything that was accepted or dropped since the site's first start. What was sent is one of `accepted`, `late` (older than the hour when it arrived), `future` (too far ahead of the shard's clock), `duplicate` (counted before), `stale` (too old to tell), `shed` (refused for overload), `rejected`, `expired`, `lost_at_edge`; `overflow` is part of `accepted`.",
+      "The site in numbers. `reqs` counts every accepted request, those without a JA4 too; `since_start` counts everything that was accepted or dropped since the site's first start. What was sent is one of `accepted`, `late` (older than the hour when it arrived), `future` (too far ahead of the shard's clock), `duplicate` (counted before), `stale` (too old to tell), `shed` (refused for overload), `rejected`, `expired`, `lost_at_edge`; `overflow` is part of `accepted`. `sampled`: the hour holds sampled Logpush uploads; the windows count the requests that they stand for, `since_start` and `sources` the records.",
   });
 export type SummaryAnswer = z.infer<typeof summary>;

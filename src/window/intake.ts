@@ -11,7 +11,7 @@ import {
   SLOT_MS,
   TRACKED_MAX,
 } from "../config.ts";
-import { type Frame, IDENTITIES } from "../wire/frame.ts";
+import { type Frame, IDENTITIES, WEIGHT_ONE } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
 import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
@@ -45,7 +45,7 @@ const NONE = -1;
 /** Later than any row of a frame. */
 const NEVER = 2 ** 32;
 
-const LAYOUT = layoutOf("intake", SLOT_MS);
+const LAYOUT = layoutOf("intake", SLOT_MS, "sampled");
 
 export class Intake {
   readonly #store: Store;
@@ -75,6 +75,8 @@ export class Intake {
   future = 0;
   /** Event time of the oldest observation ever counted, ms; 0 = none yet. */
   firstDataMs = 0;
+  /** Event time of the newest row that stood for more than one request, ms; 0 = none yet. */
+  lastSampledMs = 0;
 
   constructor(store: Store, overflow: Overflow, limits: Partial<WindowLimits>) {
     this.#store = store;
@@ -150,6 +152,14 @@ export class Intake {
     this.#countWaiting();
     if (this.#firstAt !== NEVER) this.noteFirst(frame.baseMs + this.#firstAt);
     this.#takeSignals(frame, nowMs);
+    if ((frame.weight ?? WEIGHT_ONE) > WEIGHT_ONE) this.#noteSampled(frame, nowMs);
+  }
+
+  #noteSampled({ at, baseMs, rows }: Frame, nowMs: number): void {
+    for (let row = 0; row < rows; row++) {
+      const ms = baseMs + at[row]!;
+      if (ms <= nowMs && ms > this.lastSampledMs) this.lastSampledMs = ms;
+    }
   }
 
   /** Takes note that the site had data at this time. */
@@ -159,7 +169,10 @@ export class Intake {
 
   writeImage(writer: ImageWriter): void {
     writer.section(LAYOUT);
-    for (const number of [this.firstSlot, this.late, this.future, this.firstDataMs, this.#seriesBytes])
+    for (const number of [
+      ...[this.firstSlot, this.late, this.future],
+      ...[this.firstDataMs, this.lastSampledMs, this.#seriesBytes],
+    ])
       writer.int(number);
   }
 
@@ -170,6 +183,7 @@ export class Intake {
     this.late = reader.int();
     this.future = reader.int();
     this.firstDataMs = reader.int();
+    this.lastSampledMs = reader.int();
     this.#seriesBytes = reader.int();
   }
 

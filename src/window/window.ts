@@ -83,6 +83,11 @@ export class Window {
     return this.#intake.firstDataMs;
   }
 
+  /** Whether the hour holds requests that were sampled: a record stands for several of them. */
+  get isSampled(): boolean {
+    return this.#intake.lastSampledMs > windowFrom("1h", this.#nowMs);
+  }
+
   get nowMs(): number {
     return this.#nowMs;
   }

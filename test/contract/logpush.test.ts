@@ -115,11 +115,21 @@ describe("logpush", () => {
 
   it("LOGP-10: with a sample rate each record counts as 1/rate requests, once in distinct counts, and the answer says so", async () => {
     const ja4 = freshJa4();
-    const records = Array.from({ length: 20 }, (_, i) => record(ja4, { ClientIP: `203.0.113.${i}` }));
+    const marks = { BotScore: 30, BotDetectionIDs: [7] };
+    const records = Array.from({ length: 20 }, (_, i) =>
+      record(ja4, { ClientIP: `203.0.113.${i}`, ...marks }),
+    );
+    expect(await totals()).not.toHaveProperty("sampled");
     const answer = await taken(send(ndjson(records), {}, "?sample_rate=0.1"));
     expect(answer).toEqual({ ...ZEROS, accepted: 20, sampled: 0.1 });
     const form = await client.get(`/v1/sites/${SITE}/fingerprints/${ja4}`);
     expect(form.json<FullForm>().windows["1h"]).toMatchObject({ reqs: 200, ips: 20 });
+    // LOGP-11, LOGP-12
+    expect(form.json()).toMatchObject({
+      sampled: true,
+      bot_score: { histogram: [[30, 200]], detection_ids: [[7, 200]] },
+    });
+    expect(await totals()).toMatchObject({ sampled: true });
     for (const rate of ["0", "2", "-1", "x", "0.0001", "1e-1"]) {
       const refused = await send("", {}, `?sample_rate=${rate}`);
       expect([refused.status, refused.text]).toEqual([400, expect.stringContaining("sample_rate")]);

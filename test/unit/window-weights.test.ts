@@ -1,10 +1,13 @@
 /** Sampled rows: a frame of weight w is the frame whose rows come w times. */
 import { describe, expect, it } from "vitest";
+import { readImage, writeImage } from "../../src/base/image.ts";
 import { SAMPLED_MAX } from "../../src/config.ts";
 import { FrameRows } from "../../src/window/frame-rows.ts";
 import { windowNumbers } from "../../src/window/snapshot.ts";
 import { Window } from "../../src/window/window.ts";
-import { decodeFrame, encodeFrame, type Frame, FrameError } from "../../src/wire/frame.ts";
+import { SCORE_SHIFT } from "../../src/wire/flags.ts";
+import { decodeFrame, encodeFrame, type Frame, FrameError, WEIGHT_ONE } from "../../src/wire/frame.ts";
+import { frameOf as markedFrameOf, row } from "../support/frames.ts";
 import { frameOf, ja4Of, type Observed } from "../support/window-frames.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -30,6 +33,43 @@ function numbersOf(frames: readonly Frame[]): unknown {
 }
 
 describe("sampled frames", () => {
+  it.each([1, 10, 60])("LOGP-12: scores and detection ids of rows of weight %i count as often", (weight) => {
+    const flags = 30 << SCORE_SHIFT;
+    const rows = [1, 2, 3].map((i) => row({ flags, detectionIds: [7, i], timestampMs: NOW - i }));
+    const window = new Window(7);
+    window.apply({ ...markedFrameOf(rows), weight: weight * 1_000 }, NOW);
+    const id = window.fingerprints.id(rows[0]!.ja4!)!;
+    expect(window.botScores(id)).toEqual({
+      histogram: [[30, 3 * weight]],
+      detections: [[7, 3 * weight], ...[1, 2, 3].map((value) => [value, weight])],
+    });
+  });
+
+  it("LOGP-11: the window says so from the first row that counts until the last has left the hour, in its image too", () => {
+    const at = NOW + 20_000;
+    const frame = { ...frameOf([{ at, ja4: ja4Of(1), ip: 1 }]), weight: 10_000 };
+    let window = new Window(7);
+    window.apply(frameOf([{ at: NOW, ja4: ja4Of(1), ip: 1 }]), NOW);
+    window.apply({ ...frame, weight: WEIGHT_ONE }, at);
+    expect(window.isSampled).toBe(false);
+    window = new Window(7);
+    window.apply(frame, NOW);
+    expect(window.isSampled).toBe(false);
+    window.advance(at);
+    expect(window.isSampled).toBe(true);
+    const parts: Uint8Array[] = [];
+    writeImage(
+      (into) => window.writeImage(into),
+      (part) => void parts.push(part.slice()),
+    );
+    const again = readImage(parts, (from) => Window.readImage(from));
+    expect(again.isSampled).toBe(true);
+    again.advance(at + 59 * 60_000);
+    expect(again.isSampled).toBe(true);
+    again.advance(at + 62 * 60_000);
+    expect(again.isSampled).toBe(false);
+  });
+
   it.each([1, 2, 10, SAMPLED_MAX])(
     "LOGP-10: rows of weight %i count as often, and once in distinct counts",
     (times) => {
