@@ -24,6 +24,7 @@ import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
 import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";
 import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
+import { stormEndMs } from "../src/feed/storm.ts";
 import { parseOptions } from "../src/options.ts";
 import type { FeedCounts } from "../src/reading/metrics.ts";
 import type { Feedback } from "../src/schemas/anomalies.ts";
@@ -31,6 +32,7 @@ import { clientFrame } from "../src/schemas/feed.ts";
 import { pack } from "../src/wire/codec.ts";
 import { anomalyPage } from "./anomaly-page.ts";
 import type { Env } from "./env.ts";
+import { FeedAlarm } from "./feed-alarm.ts";
 import { FeedStore, type StoredEvent } from "./sql/feed-store.ts";
 import { StormStore } from "./sql/storm-store.ts";
 import { StormGuard } from "./storm-guard.ts";
@@ -57,6 +59,7 @@ export class AnomalyFeed extends DurableObject<Env> {
   #settings: FeedSettings;
   readonly #storms: StormStore;
   readonly #origin: string;
+  readonly #alarm: FeedAlarm;
   #prunedMs = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -66,6 +69,12 @@ export class AnomalyFeed extends DurableObject<Env> {
     this.#store = new FeedStore(ctx.storage);
     this.#settings = { revision: 0, storm: DEFAULT_DETECTION.storm, ...this.#store.settings() };
     this.#storms = new StormStore(ctx.storage);
+    const storm = {
+      name: "storm",
+      dueMs: () => stormEndMs(this.#storms.state, this.#settings.storm),
+      run: async () => void (await this.append("", [])),
+    };
+    this.#alarm = new FeedAlarm(ctx.storage, [storm]);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -82,7 +91,7 @@ export class AnomalyFeed extends DurableObject<Env> {
       this.#store.prune(nowMs);
       this.#storms.prune(nowMs);
     }
-    if (guard.endMs !== undefined) await this.ctx.storage.setAlarm(guard.endMs);
+    await this.#alarm.arm(nowMs);
     return high;
   }
 
@@ -95,9 +104,8 @@ export class AnomalyFeed extends DurableObject<Env> {
     return this.#settings.revision;
   }
 
-  /** A storm may be over. */
   override async alarm(): Promise<void> {
-    await this.append("", []);
+    await this.#alarm.fire(Date.now());
   }
 
   #guard(nowMs: number): StormGuard {

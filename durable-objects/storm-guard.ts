@@ -39,11 +39,6 @@ export class StormGuard implements Guard {
     this.#state = this.#ended(this.#before);
   }
 
-  /** When the feed must look again although nothing comes in, ms; `undefined` = no storm runs. */
-  get endMs(): number | undefined {
-    return stormEndMs(this.#state, this.#settings);
-  }
-
   admit(event: FeedEvent): FeedEvent {
     const anomalyId = event.data.anomaly_id ?? "";
     if (isRaise(event)) {

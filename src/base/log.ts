@@ -12,6 +12,8 @@ export interface LogFields {
   count?: number;
   configured?: number;
   stored?: number;
+  /** What an object does by itself. */
+  duty?: string;
 }
 
 export type Log = (fields: LogFields) => void;
