@@ -10,6 +10,7 @@ import {
   SUBSCRIPTION_HEADER,
   type Subprotocol,
   type Subscription,
+  type WebhookStatus,
 } from "../src/api/objects.ts";
 import {
   FEED_CLIENT_ERRORS_MAX,
@@ -29,6 +30,8 @@ import { parseOptions } from "../src/options.ts";
 import type { FeedCounts } from "../src/reading/metrics.ts";
 import type { Feedback } from "../src/schemas/anomalies.ts";
 import { clientFrame } from "../src/schemas/feed.ts";
+import type { FeedWebhook } from "../src/webhooks/route.ts";
+import type { Sent } from "../src/webhooks/send.ts";
 import { pack } from "../src/wire/codec.ts";
 import { anomalyPage } from "./anomaly-page.ts";
 import type { Env } from "./env.ts";
@@ -37,6 +40,8 @@ import { FeedStore, type StoredEvent } from "./sql/feed-store.ts";
 import { StormStore } from "./sql/storm-store.ts";
 import { StormGuard } from "./storm-guard.ts";
 import { siteOfName } from "./stubs.ts";
+import type { WebhookOutbox } from "./webhook-outbox.ts";
+import { feedOutbox, testMessage } from "./webhook-wiring.ts";
 
 /** What a socket carries over hibernation (≤ 16 KiB). */
 interface Attachment {
@@ -60,6 +65,7 @@ export class AnomalyFeed extends DurableObject<Env> {
   readonly #storms: StormStore;
   readonly #origin: string;
   readonly #alarm: FeedAlarm;
+  readonly #outbox: WebhookOutbox;
   #prunedMs = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -74,7 +80,9 @@ export class AnomalyFeed extends DurableObject<Env> {
       dueMs: () => stormEndMs(this.#storms.state, this.#settings.storm),
       run: async () => void (await this.append("", [])),
     };
-    this.#alarm = new FeedAlarm(ctx.storage, [storm]);
+    this.#outbox = feedOutbox(ctx.storage, this.#store, () => this.#alarm.arm(Date.now()));
+    this.#outbox.use(this.#settings.webhooks ?? []);
+    this.#alarm = new FeedAlarm(ctx.storage, [storm, this.#outbox]);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -82,7 +90,9 @@ export class AnomalyFeed extends DurableObject<Env> {
   async append(source: string, events: { n: number; event: string }[]): Promise<number> {
     const nowMs = Date.now();
     const guard = this.#guard(nowMs);
-    const { fresh, high } = this.#store.append(source, events, nowMs, guard);
+    const { fresh, high } = this.#store.append(source, events, nowMs, guard, (sequence, event) =>
+      this.#outbox.note(sequence, event, nowMs),
+    );
     if (fresh.length > 0) {
       for (const socket of this.ctx.getWebSockets()) this.#sendAll(socket, fresh);
     }
@@ -91,6 +101,7 @@ export class AnomalyFeed extends DurableObject<Env> {
       this.#store.prune(nowMs);
       this.#storms.prune(nowMs);
     }
+    this.#outbox.run(nowMs);
     await this.#alarm.arm(nowMs);
     return high;
   }
@@ -100,6 +111,7 @@ export class AnomalyFeed extends DurableObject<Env> {
     if (settings.revision >= this.#settings.revision) {
       this.#store.setSettings(settings);
       this.#settings = settings;
+      this.#outbox.use(settings.webhooks ?? []);
     }
     return this.#settings.revision;
   }
@@ -140,8 +152,15 @@ export class AnomalyFeed extends DurableObject<Env> {
 
   counts(): FeedCounts {
     const clients = this.ctx.getWebSockets().length;
-    // No delivery fails where none is made: this feed has no webhooks yet.
-    return { ...this.#store.anomalies.counts(), clients, webhookFailures: 0 };
+    return { ...this.#store.anomalies.counts(), clients, webhookFailures: this.#outbox.lost };
+  }
+
+  webhookStatus(ids: string[]): Record<string, WebhookStatus> {
+    return Object.fromEntries(ids.map((id) => [id, this.#outbox.status(id)]));
+  }
+
+  testWebhook(webhook: FeedWebhook): Promise<Sent> {
+    return testMessage(this.#site, webhook);
   }
 
   /** Opens a subscription that the Worker has checked. 400 for a cursor of the future. */

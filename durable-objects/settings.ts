@@ -31,6 +31,7 @@ import type { Env } from "./env.ts";
 import { SettingsStore } from "./sql/settings-store.ts";
 import { Stubs, siteOfName } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
+import { feedWebhooks, rotated, withSecrets } from "./webhook-secrets.ts";
 
 /** Longer than a push takes, or every alarm would find the push before it still under way. */
 const RETRY_MS = 2 * SECOND_MS;
@@ -137,10 +138,21 @@ export class Settings extends DurableObject<Env> {
     if (!matches(ifMatch, held?.revision)) return { outcome: "changed" };
     if (held === undefined && this.#store.count(kind) >= ITEMS_MAX[kind]) return { outcome: "full" };
     const now = rfc3339(Date.now());
-    const body = { ...input, id, created_at: held?.body.created_at ?? now, updated_at: now };
+    const whole = kind === "webhooks" ? withSecrets(input as never, held?.body as never) : input;
+    const body = { ...whole, id, created_at: held?.body.created_at ?? now, updated_at: now };
     const stored = this.#store.put(kind, body);
     await this.#push();
     return { outcome: held === undefined ? "created" : "replaced", stored };
+  }
+
+  /** Gives a webhook a new secret; the one of before signs beside it for `overlapMs`. */
+  async rotateWebhook(id: string, overlapMs: number, ifMatch: IfMatch) {
+    const held = this.#store.item("webhooks", id);
+    if (held === undefined) return "absent";
+    if (!matches(ifMatch, held.revision)) return "changed";
+    const stored = this.#store.put("webhooks", rotated(held.body, Date.now() + overlapMs));
+    await this.#push();
+    return stored;
   }
 
   async deleteItem(kind: ItemKind, id: string, ifMatch: IfMatch): Promise<DeleteResult> {
@@ -173,11 +185,14 @@ export class Settings extends DurableObject<Env> {
   }
 
   /** Replaces everything that users set, in one transaction and with one push. */
-  async putAll(input: SettingsInput, ifMatch: IfMatch): Promise<StoredSettings | undefined> {
+  async putAll(input: SettingsInput, ifMatch: IfMatch) {
     if (!matches(ifMatch, this.#store.revision)) return undefined;
-    const isChanged = this.#store.replaceAll(input, rfc3339(Date.now()));
+    const held = new Map(this.#store.all().webhooks.map((webhook) => [webhook.id, webhook]));
+    const webhooks = input.webhooks.map((webhook) => withSecrets(webhook, held.get(webhook.id)));
+    const isChanged = this.#store.replaceAll({ ...input, webhooks }, rfc3339(Date.now()));
     // Taken now: others may write during the push.
-    const stored = this.#store.all();
+    const newWebhooks = webhooks.flatMap(({ id }) => (held.has(id) ? [] : [id]));
+    const stored = { ...this.#store.all(), newWebhooks };
     if (isChanged) await this.#push();
     return stored;
   }
@@ -211,9 +226,14 @@ export class Settings extends DurableObject<Env> {
     await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
     const settings = this.#shardSettings();
     const { revision } = settings;
+    const all = this.#store.all();
+    const webhooks = feedWebhooks(all.webhooks, all.thresholds);
     const stubs = new Stubs(this.env, this.#options);
     const told = [
-      this.#tell("feed", stubs.feed(this.#site).applySettings({ revision, storm: settings.detection.storm })),
+      this.#tell(
+        "feed",
+        stubs.feed(this.#site).applySettings({ revision, storm: settings.detection.storm, webhooks }),
+      ),
       ...Array.from({ length: shards }, (_, shard) =>
         this.#tell(shard, stubs.shard({ site: this.#site, epoch, shard }).applySettings(settings)),
       ),

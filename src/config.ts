@@ -232,8 +232,8 @@ export const RETRY_AFTER_S = 5;
 export const RETRY_AFTER_MAX_S = 10;
 
 // --- Settings ----------------------------------------------------------------------------------------------------
-/** Thresholds a site (contract §5), and as many silences. */
-export const ITEMS_MAX = { thresholds: 200, silences: 200 };
+/** Thresholds a site (contract §5), as many silences, and webhooks, each of which costs a row an event. */
+export const ITEMS_MAX = { thresholds: 200, silences: 200, webhooks: 20 };
 /** The settings document: each item may have some 16 kB. */
 export const SETTINGS_BODY_MAX_BYTES = 8 * 1024 * 1024;
 export const COOLDOWN_DEFAULT_MS = 10 * MINUTE_MS;

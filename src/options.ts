@@ -62,6 +62,8 @@ export interface Options {
   observe: boolean;
   /** Origin of a local try-out as a reverse proxy; absent = where the request was going anyway. */
   originUrl: string | undefined;
+  /** For tests: webhooks may go to loopback. */
+  webhookLoopback: boolean;
   /** A trusted header that carries the JA4 where `request.cf` has none. */
   ja4Header: string | undefined;
   /** Age at which an isolate sends what it holds back. */
@@ -101,6 +103,7 @@ export function parseOptions(env: Environment): Options {
     region: oneOf(env, "REGION", REGIONS),
     observe: oneOf(env, "OBSERVE", ["on", "off"]) !== "off",
     originUrl: origin(env, "ORIGIN_URL"),
+    webhookLoopback: oneOf(env, "WEBHOOK_TEST_TARGETS", ["loopback"]) === "loopback",
     ja4Header: headerName(env),
     flushMs: duration(env, "FLUSH", FLUSH_DEFAULT_MS, SECOND_MS, FLUSH_MAX_MS),
     signalsHeader: oneOf(env, "SIGNALS_HEADER", ["on", "off"]) === "on",

@@ -61,12 +61,13 @@ export class FeedStore {
     return this.#edge("MIN") ?? this.#newest + 1;
   }
 
-  /** Appends what is new of a source's outbox, in order. Answers the new events and the source's high-water mark. */
+  /** Appends what is new of a source's outbox, in order; `kept` hears of each within the transaction. Answers the new events and the source's high-water mark. */
   append(
     source: string,
     events: readonly { n: number; event: string }[],
     nowMs: number,
     guard: Guard,
+    kept: (sequence: number, event: FeedEvent) => void = () => {},
   ): { fresh: StoredEvent[]; high: number } {
     const { sql } = this.#storage;
     return this.#storage.transactionSync(() => {
@@ -74,14 +75,17 @@ export class FeedStore {
         sql.exec<{ high: number }>("SELECT high FROM sources WHERE source = ?", source).toArray()[0]?.high ??
         0;
       const fresh: StoredEvent[] = [];
+      const keep = (event: FeedEvent) => {
+        const sequence = this.#newest + fresh.length + 1;
+        fresh.push(this.#insert(sequence, event, nowMs));
+        kept(sequence, event);
+      };
       for (const { n, event } of events) {
         if (n <= high) continue;
         high = n;
-        const admitted = guard.admit(JSON.parse(event) as FeedEvent);
-        fresh.push(this.#insert(this.#newest + fresh.length + 1, admitted, nowMs));
+        keep(guard.admit(JSON.parse(event) as FeedEvent));
       }
-      for (const event of guard.after())
-        fresh.push(this.#insert(this.#newest + fresh.length + 1, event, nowMs));
+      for (const event of guard.after()) keep(event);
       if (events.length > 0)
         sql.exec("INSERT OR REPLACE INTO sources (source, high) VALUES (?, ?)", source, high);
       this.#newest += fresh.length;
@@ -117,6 +121,13 @@ export class FeedStore {
         traits: JSON.parse(traits) as EventTraits,
         text: event,
       }));
+  }
+
+  /** A kept event as JSON; `undefined` = it is no longer kept. */
+  text(sequence: number): string | undefined {
+    return this.#storage.sql
+      .exec<{ event: string }>("SELECT event FROM events WHERE sequence = ?", sequence)
+      .toArray()[0]?.event;
   }
 
   /** Forgets events that are too old or too many, whichever comes first; never the newest. */

@@ -80,6 +80,7 @@ export class SettingsStore {
       revision: this.revision,
       thresholds: this.items("thresholds").map(({ body }) => body),
       silences: this.items("silences").map(({ body }) => body),
+      webhooks: this.items("webhooks").map(({ body }) => body),
       detection: this.detection().body,
     };
   }
@@ -89,6 +90,7 @@ export class SettingsStore {
     const changes = [
       ...this.#changes("thresholds", input.thresholds, now),
       ...this.#changes("silences", input.silences, now),
+      ...this.#changes("webhooks", input.webhooks, now),
     ];
     const held = filledDetection(this.detection().body);
     if (canonicalJson(held) !== canonicalJson(filledDetection(input.detection)))

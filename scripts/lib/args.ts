@@ -78,6 +78,12 @@ export function readServeArgs(argv: readonly string[], environment: Environment)
       2,
     );
   }
+  if (environment.WEBHOOK_TEST_TARGETS && !isLoopback(host)) {
+    throw new Failure(
+      `WEBHOOK_TEST_TARGETS: whoever may write webhooks could reach this machine, so it needs a loopback --host, not ${host}`,
+      2,
+    );
+  }
   return {
     host,
     port: readPort(pick(flags.port, "HELLOTIDE_PORT") ?? PORT_DEFAULT),

@@ -101,7 +101,11 @@ function spawnEngine(options: EngineOptions): ChildProcess {
 
 function configOf(options: EngineOptions): [file: string, constant: string] {
   if (options.testCf) return ["test.capnp", "testCf"];
-  return ["serve.capnp", options.settings.ORIGIN_URL === undefined ? "public" : "withOrigin"];
+  const { ORIGIN_URL, WEBHOOK_TEST_TARGETS } = options.settings;
+  return [
+    "serve.capnp",
+    ORIGIN_URL === undefined && WEBHOOK_TEST_TARGETS === undefined ? "public" : "withOrigin",
+  ];
 }
 
 /** Lets Linux end the engine with this process, even after SIGKILL; busybox's setpriv cannot. */

@@ -27,6 +27,7 @@ export const SETTING_NAMES = [
   "ACCESS_SCOPES",
   "ACCESS_SITES",
   "RATE_LIMIT",
+  "WEBHOOK_TEST_TARGETS",
 ] as const;
 
 export type SettingName = (typeof SETTING_NAMES)[number];

@@ -47,6 +47,7 @@ const hellotide :Workerd.Worker = (
     (name = "ACCESS_SCOPES", fromEnvironment = "ACCESS_SCOPES"),
     (name = "ACCESS_SITES", fromEnvironment = "ACCESS_SITES"),
     (name = "RATE_LIMIT", fromEnvironment = "RATE_LIMIT"),
+    (name = "WEBHOOK_TEST_TARGETS", fromEnvironment = "WEBHOOK_TEST_TARGETS"),
   ],
 );
 

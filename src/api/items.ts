@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { hex } from "../base/hash.ts";
 import { type Fault, Problem } from "../base/problem.ts";
 import { ITEMS_MAX } from "../config.ts";
+import type { Options } from "../options.ts";
 import { pageLimit } from "../schemas/common.ts";
 import { isSameItem, itemId } from "../schemas/item.ts";
 import { readJson } from "./body.ts";
@@ -32,9 +33,11 @@ export interface Resource<K extends ItemKind, Written extends { id?: string | un
   /** Without what the server makes, and times in one spelling. */
   normal(written: Written): ItemInputs[K];
   /** What is wrong with it at this time, pointers from its own root. What is stored already may be written again. */
-  faultsAt?(input: ItemInputs[K], nowMs: number): Fault[];
+  faultsAt?(input: ItemInputs[K], nowMs: number, options: Options): Fault[];
   /** Items as users see them; absent = as they are stored. */
   show?(call: Call, items: ItemOutput<K>[]): Promise<object[]>;
+  /** An item as whoever wrote it sees it; absent = as it is stored. */
+  written?(item: ItemOutput<K>, isNew: boolean): object;
 }
 
 const listQuery = z.object({
@@ -148,7 +151,7 @@ async function create<K extends ItemKind, W extends { id?: string | undefined }>
   call: Call,
 ): Promise<Response> {
   const input = resource.normal(validate(resource.input, await readJson(call.request)));
-  throwFaults(resource.faultsAt?.(input, Date.now()) ?? []);
+  throwFaults(resource.faultsAt?.(input, Date.now(), call.options) ?? []);
   return write(resource, call, input.id ?? newItemId(resource.idPrefix), input, "create", undefined);
 }
 
@@ -164,7 +167,7 @@ async function put<K extends ItemKind, W extends { id?: string | undefined }>(
   const input = resource.normal(validate(resource.input, await readJson(call.request)));
   if (input.id !== undefined && input.id !== id)
     throwFaults([{ pointer: "/id", detail: "not the id of the path" }]);
-  const faults = resource.faultsAt?.(input, Date.now()) ?? [];
+  const faults = resource.faultsAt?.(input, Date.now(), call.options) ?? [];
   if (faults.length > 0) {
     const held = await call.at.settings().item(kind, id);
     if (held === undefined || !isSameItem(held.body, { ...input, id })) throwFaults(faults);
@@ -181,7 +184,7 @@ async function remove<K extends ItemKind>(resource: AnyResource<K>, call: Call):
 }
 
 async function write<K extends ItemKind>(
-  { kind, noun }: AnyResource<K>,
+  { kind, noun, written = (item) => item }: AnyResource<K>,
   call: Call,
   id: string,
   input: ItemInputs[K],
@@ -197,10 +200,10 @@ async function write<K extends ItemKind>(
     case "full":
       throw new Problem(422, `too_many_${kind}`, `A site has at most ${ITEMS_MAX[kind]} ${kind}.`);
     case "replaced":
-      return json(result.stored.body, 200, etag(result.stored.revision));
+      return json(written(result.stored.body, false), 200, etag(result.stored.revision));
     case "created": {
       const location = `/v1/sites/${call.site}/${kind}/${id}`;
-      return json(result.stored.body, 201, { ...etag(result.stored.revision), location });
+      return json(written(result.stored.body, true), 201, { ...etag(result.stored.revision), location });
     }
   }
 }

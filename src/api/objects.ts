@@ -14,9 +14,12 @@ import type { FingerprintAnswer, TimelineAnswer } from "../schemas/reading.ts";
 import type { SilenceInput } from "../schemas/silence.ts";
 import type { ThresholdInput } from "../schemas/threshold.ts";
 import type { Actor, AuditItem, TokenInput } from "../schemas/token.ts";
+import type { WebhookInput } from "../schemas/webhook.ts";
 import type { DryRun, SiteHistory } from "../thresholds/dry-run.ts";
 import type { Threshold } from "../thresholds/rule.ts";
 import type { Silence } from "../thresholds/silences.ts";
+import type { FeedWebhook, SigningSecret } from "../webhooks/route.ts";
+import type { Sent } from "../webhooks/send.ts";
 import type { Part } from "../window/families.ts";
 import type { IngestResult } from "../wire/ingest.ts";
 
@@ -24,6 +27,19 @@ import type { IngestResult } from "../wire/ingest.ts";
 export interface FeedSettings {
   revision: number;
   storm: DetectionSettings["storm"];
+  /** Absent in what earlier code pushed. */
+  webhooks?: FeedWebhook[];
+}
+
+/** How a webhook is doing, as users see it. */
+export interface WebhookStatus {
+  pending: number;
+  /** Messages given up. */
+  failures: number;
+  last_delivery_at?: string;
+  last_status?: number;
+  last_detail?: string;
+  disabled_reason?: string;
 }
 
 export interface ShardMap {
@@ -51,6 +67,8 @@ export interface ShardSettings {
 export interface ItemInputs {
   thresholds: ThresholdInput;
   silences: SilenceInput;
+  /** The settings object adds the secrets. */
+  webhooks: WebhookInput & { secrets?: SigningSecret[] };
 }
 export type ItemKind = keyof ItemInputs;
 
@@ -83,6 +101,7 @@ export interface StoredSettings {
   revision: number;
   thresholds: ItemOutput<"thresholds">[];
   silences: ItemOutput<"silences">[];
+  webhooks: ItemOutput<"webhooks">[];
   detection: DetectionInput;
 }
 
@@ -90,6 +109,7 @@ export interface StoredSettings {
 export interface SettingsInput {
   thresholds: (ItemInputs["thresholds"] & { id: string })[];
   silences: (ItemInputs["silences"] & { id: string })[];
+  webhooks: (ItemInputs["webhooks"] & { id: string })[];
   detection: DetectionInput;
 }
 
@@ -195,6 +215,9 @@ export interface FeedObject {
   /** False when there is no such anomaly. */
   putFeedback(anomalyId: string, feedback: Feedback): Promise<boolean>;
   counts(): Promise<FeedCounts>;
+  webhookStatus(ids: string[]): Promise<Record<string, WebhookStatus>>;
+  /** Sends a message about nothing, now. */
+  testWebhook(webhook: FeedWebhook): Promise<Sent>;
   addTicket(digest: string, expiresMs: number): Promise<void>;
   useTicket(digest: string): Promise<boolean>;
   fetch(request: Request): Promise<Response>;
@@ -211,6 +234,12 @@ export interface SettingsObject {
     mode: "create" | "replace",
     ifMatch: IfMatch,
   ): Promise<PutResult<K>>;
+  /** Gives a webhook a new secret; the one of before signs beside it for `overlapMs`. */
+  rotateWebhook(
+    id: string,
+    overlapMs: number,
+    ifMatch: IfMatch,
+  ): Promise<StoredItem<"webhooks"> | "absent" | "changed">;
   deleteItem(kind: ItemKind, id: string, ifMatch: IfMatch): Promise<DeleteResult>;
   detection(): Promise<StoredDetection>;
   /** `undefined` = `ifMatch` does not hold. */
@@ -220,7 +249,10 @@ export interface SettingsObject {
   ): Promise<{ isNew: boolean; stored: StoredDetection } | undefined>;
   all(): Promise<StoredSettings>;
   /** Replaces everything in one transaction; `undefined` = `ifMatch` does not hold. */
-  putAll(input: SettingsInput, ifMatch: IfMatch): Promise<StoredSettings | undefined>;
+  putAll(
+    input: SettingsInput,
+    ifMatch: IfMatch,
+  ): Promise<(StoredSettings & { newWebhooks: string[] }) | undefined>;
 }
 
 /** The account's part of the settings object. */

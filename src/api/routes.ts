@@ -17,6 +17,7 @@ import { silenceRoutes } from "./silences.ts";
 import { systemRoutes } from "./system.ts";
 import { thresholdRoutes } from "./thresholds.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 export const routes: Route[] = [
   ...systemRoutes,
@@ -29,6 +30,7 @@ export const routes: Route[] = [
   ...featureRoutes,
   ...thresholdRoutes,
   ...silenceRoutes,
+  ...webhookRoutes,
   ...detectionRoutes,
   ...settingsRoutes,
   ...anomalyRoutes,

@@ -1,6 +1,7 @@
 /** All of a site's settings as one document (contract §2): read, kept in version control, and put back as a whole. */
 import type { Fault } from "../base/problem.ts";
 import { SETTINGS_BODY_MAX_BYTES } from "../config.ts";
+import type { Options } from "../options.ts";
 import { filledDetection } from "../schemas/detection.ts";
 import { isSameItem } from "../schemas/item.ts";
 import { settingsInput, settingsOutput } from "../schemas/settings-document.ts";
@@ -12,6 +13,7 @@ import type { ItemInputs, ItemKind, ItemOutput, StoredSettings } from "./objects
 import { silenceResource } from "./silences.ts";
 import { thresholdResource } from "./thresholds.ts";
 import { validate } from "./validate.ts";
+import { webhookResource } from "./webhooks.ts";
 
 const PATH = "/v1/sites/:site/settings";
 
@@ -46,27 +48,32 @@ export const settingsRoutes: Route[] = [
   },
 ];
 
-function answer({ revision, thresholds, silences, detection }: StoredSettings): Response {
-  const body = { thresholds, silences, detection: filledDetection(detection), webhooks: [] };
+/** `fresh`: ids of webhooks whose secrets are told, once. */
+function answer(settings: StoredSettings, fresh: readonly string[] = []): Response {
+  const { revision, thresholds, silences, detection } = settings;
+  const webhooks = settings.webhooks.map((one) => webhookResource.written(one, fresh.includes(one.id)));
+  const body = { thresholds, silences, detection: filledDetection(detection), webhooks };
   return json(body, 200, etag(revision));
 }
 
-async function put({ request, at }: Call): Promise<Response> {
+async function put({ request, at, options }: Call): Promise<Response> {
   const ifMatch = parseIfMatch(request);
   const written = validate(settingsInput, await readJson(request, SETTINGS_BODY_MAX_BYTES));
   const input = {
     thresholds: normalItems(thresholdResource, written.thresholds),
     silences: normalItems(silenceResource, written.silences),
+    webhooks: normalItems(webhookResource, written.webhooks),
     detection: written.detection,
   };
-  const faults = faultsOf(silenceResource, input.silences, []);
+  throwFaults(faultsOf(webhookResource, input.webhooks, [], options));
+  const faults = faultsOf(silenceResource, input.silences, [], options);
   if (faults.length > 0) {
     const { silences } = await at.settings().all();
-    throwFaults(faultsOf(silenceResource, input.silences, silences));
+    throwFaults(faultsOf(silenceResource, input.silences, silences, options));
   }
   const stored = await at.settings().putAll(input, ifMatch);
   if (stored === undefined) throw changedSince("site's settings");
-  return answer(stored);
+  return answer(stored, stored.newWebhooks);
 }
 
 function normalItems<K extends ItemKind, W extends { id?: string | undefined }>(
@@ -81,11 +88,12 @@ function faultsOf<K extends ItemKind>(
   { kind, faultsAt }: Pick<Resource<K, never>, "kind" | "faultsAt">,
   items: readonly (ItemInputs[K] & { id: string })[],
   held: readonly ItemOutput<K>[],
+  options: Options,
 ): Fault[] {
   const nowMs = Date.now();
   return items.flatMap((item, i) => {
     if (held.some((one) => one.id === item.id && isSameItem(one, item))) return [];
-    return (faultsAt?.(item, nowMs) ?? []).map(({ pointer, detail }) => ({
+    return (faultsAt?.(item, nowMs, options) ?? []).map(({ pointer, detail }) => ({
       pointer: `/${kind}/${i}${pointer}`,
       detail,
     }));

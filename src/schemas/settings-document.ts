@@ -5,6 +5,7 @@ import { components } from "./common.ts";
 import { detectionInput, detectionOutput } from "./detection.ts";
 import { silenceInput, silenceOutput } from "./silence.ts";
 import { thresholdInput, thresholdOutput } from "./threshold.ts";
+import { webhookInput, webhookOutput } from "./webhook.ts";
 
 interface Issues {
   value: { id?: string | undefined }[];
@@ -33,10 +34,7 @@ export const settingsInput = z
     thresholds: z._default(z.array(thresholdInput).check(z.maxLength(ITEMS_MAX.thresholds), uniqueIds), []),
     silences: z._default(z.array(silenceInput).check(z.maxLength(ITEMS_MAX.silences), uniqueIds), []),
     detection: z._default(detectionInput, {}),
-    webhooks: z._default(
-      z.array(z.looseObject({})).check(z.maxLength(0, "this version has no webhooks")),
-      [],
-    ),
+    webhooks: z._default(z.array(webhookInput).check(z.maxLength(ITEMS_MAX.webhooks), uniqueIds), []),
   })
   .register(components, {
     id: "SettingsInput",
@@ -48,6 +46,9 @@ export const settingsOutput = z
     thresholds: z.array(thresholdOutput),
     silences: z.array(silenceOutput),
     detection: detectionOutput,
-    webhooks: z.array(z.looseObject({})),
+    webhooks: z.array(webhookOutput),
   })
-  .register(components, { id: "Settings", description: "All of a site's settings, without secrets." });
+  .register(components, {
+    id: "Settings",
+    description: "All of a site's settings, without secrets but those of webhooks that this very write made.",
+  });

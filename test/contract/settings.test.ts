@@ -317,7 +317,7 @@ describe("the settings document", () => {
         { thresholds: good, silences: [{ ...SILENCE, until: "2020-01-01T00:00:00Z" }] },
         ["/silences/0/until"],
       ],
-      [{ thresholds: good, webhooks: [{ id: "w" }] }, ["/webhooks"]],
+      [{ thresholds: good, webhooks: [{ id: "w" }] }, ["/webhooks/0/url"]],
       [{ thresholds: good, nope: 1 }, ["/nope"]],
       [{ thresholds: {} }, ["/thresholds"]],
       [[], [""]],

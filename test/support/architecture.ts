@@ -28,7 +28,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   webhooks: ["base", "wire"],
   feed: ["base", "wire", "detect", "thresholds"],
   // Shapes that users send and get, and the answers built from them.
-  schemas: ["base", "wire", "ingest", "detect", "thresholds", "feed"],
+  schemas: ["base", "wire", "ingest", "detect", "thresholds", "webhooks", "feed"],
   reading: ["base", "wire", "window", "signals", "detect", "ingest", "thresholds", "feed", "schemas"],
   api: [
     "base",
@@ -39,6 +39,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "signals",
     "detect",
     "thresholds",
+    "webhooks",
     "feed",
     "schemas",
     "reading",

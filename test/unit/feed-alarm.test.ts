@@ -16,10 +16,12 @@ class Clock {
 /** A duty with a list of times at which it is due. */
 class Listed implements Duty {
   readonly ran: number[] = [];
-  constructor(
-    readonly name: string,
-    readonly times: number[],
-  ) {}
+  readonly name: string;
+  readonly times: number[];
+  constructor(name: string, times: number[]) {
+    this.name = name;
+    this.times = times;
+  }
   dueMs(): number | undefined {
     return this.times[0];
   }

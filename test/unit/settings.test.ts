@@ -53,7 +53,7 @@ describe("silences", () => {
 
 describe("the store", () => {
   const silence = (id: string, reason = "why") => ({ id, ja4: "t13d*", reason });
-  const NO_OTHERS = { thresholds: [], detection: {} };
+  const NO_OTHERS = { thresholds: [], webhooks: [], detection: {} };
 
   it("DOC-3: an item is the same whatever the order of its members, and its times do not count", () => {
     const held = { ja4: "t13d*", ...TIMES, id: "s", reason: "why" };
