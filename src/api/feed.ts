@@ -2,16 +2,18 @@
 import * as z from "zod/mini";
 import { TICKET_LIVE_MS } from "../base/feed-limits.ts";
 import { hex, sha256 } from "../base/hash.ts";
-import { Problem } from "../base/problem.ts";
+import { Problem, unavailable } from "../base/problem.ts";
 import { secret } from "../base/random.ts";
 import { rfc3339 } from "../base/time.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
+import { acceptsSse } from "../feed/sse.ts";
 import { ja4Glob } from "../schemas/common.ts";
 import { feedTicket } from "../schemas/feed.ts";
 import { EVENT_KINDS, EVENT_TYPES } from "../wire/event.ts";
 import { unauthorized } from "./auth.ts";
-import { type Call, json, queryParameters, type Route } from "./call.ts";
+import { type Call, json, type Parameter, queryParameters, type Route } from "./call.ts";
+import { eventStream, type Upstream } from "./feed-stream.ts";
 import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
 import { validateQuery } from "./validate.ts";
 
@@ -45,6 +47,13 @@ const DESCRIPTIONS = {
 };
 
 export const feedParameters = queryParameters(feedQuery.shape, DESCRIPTIONS);
+const LAST_EVENT_ID = "last-event-id";
+const lastEventId: Parameter = {
+  name: "Last-Event-ID",
+  in: "header",
+  description: "Of server-sent events: the last `id:` received. It is newer than `since` and wins over it.",
+  schema: z.string(),
+};
 
 export const feedRoutes: Route[] = [
   {
@@ -53,9 +62,14 @@ export const feedRoutes: Route[] = [
     scope: "feed",
     admits: useTicket,
     operationId: "openFeed",
-    summary: "WebSocket of anomalous fingerprints, as CloudEvents.",
-    parameters: feedParameters,
+    summary:
+      "Anomalous fingerprints as CloudEvents: a WebSocket, or server-sent events where they are accepted.",
+    parameters: [...feedParameters, lastEventId],
     answers: {
+      200: {
+        description: "Server-sent events, when there is no upgrade and `Accept` names them.",
+        content: { "text/event-stream": z.string() },
+      },
       101: { description: "The feed; subprotocols `cloudevents.json` (default) and `cloudevents.msgpack`." },
     },
     problems: [400, 426, 503],
@@ -89,7 +103,8 @@ async function useTicket({ url, at }: Pick<Call, "url" | "at">): Promise<boolean
   throw unauthorized("The ticket is not known, used or expired.");
 }
 
-async function open({ request, url, at, options }: Call): Promise<Response> {
+async function open(call: Call): Promise<Response> {
+  const { request, url, options } = call;
   const origin = request.headers.get("origin");
   const own = [url.origin, ...options.allowedOrigins, options.publicUrl];
   if (origin !== null && !own.includes(origin.toLowerCase())) {
@@ -99,18 +114,52 @@ async function open({ request, url, at, options }: Call): Promise<Response> {
       "This Origin may not open the feed; ALLOWED_ORIGINS lists those that may.",
     );
   }
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    throw new Problem(426, "upgrade", "The feed is a WebSocket.", {
-      headers: { upgrade: "websocket", connection: "Upgrade" },
-    });
-  }
-  const protocol = chosenProtocol(request);
-  const subscription = subscriptionOf(url.searchParams, protocol ?? SUBPROTOCOLS[0]);
+  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return openSocket(call);
+  if (acceptsSse(request.headers.get("accept"))) return openStream(call);
+  throw new Problem(426, "upgrade", "The feed is a WebSocket, or with Accept: text/event-stream a stream.", {
+    headers: { upgrade: "websocket", connection: "Upgrade" },
+  });
+}
+
+function openSocket(call: Call): Promise<Response> {
+  const protocol = chosenProtocol(call.request);
+  return subscribe(call, subscriptionOf(call.url.searchParams, protocol ?? SUBPROTOCOLS[0]), protocol);
+}
+
+async function openStream(call: Call): Promise<Response> {
+  const { request, url, wait } = call;
+  const asked = subscriptionOf(url.searchParams, "cloudevents.json");
+  const last = request.headers.get(LAST_EVENT_ID) ?? "";
+  const lastSequence = parseCursor(last);
+  if (last !== "" && lastSequence === undefined)
+    throw new Problem(400, "last_event_id", "Header Last-Event-ID: not a cursor.");
+  const subscription = { ...asked, ...(lastSequence === undefined ? {} : { since: lastSequence }) };
+  // A member of the platform's own Response, which tests outside of it do not know.
+  const { webSocket } = (await subscribe(call, subscription, undefined)) as { webSocket?: Upstream | null };
+  if (!webSocket) throw unavailable("The feed does not answer now.");
+  const origin = request.headers.get("origin");
+  return new Response(eventStream(webSocket, wait), {
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      // A browser gives a page of another origin nothing without; this one was checked.
+      ...(origin === null ? {} : { "access-control-allow-origin": origin, vary: "Origin" }),
+    },
+  });
+}
+
+/** The feed object's answer: a socket, 101. Throws 400 for a cursor of the future. */
+async function subscribe(
+  { at, url }: Call,
+  subscription: Subscription,
+  protocol: Subprotocol | undefined,
+): Promise<Response> {
   const headers = new Headers({ upgrade: "websocket", [SUBSCRIPTION_HEADER]: JSON.stringify(subscription) });
   if (protocol !== undefined) headers.set("sec-websocket-protocol", protocol);
   const response = await at.feed().fetch(new Request(url.origin, { headers }));
   if (response.status === 400)
-    throw new Problem(400, "future_cursor", "Query parameter since: newer than the newest event.");
+    throw new Problem(400, "future_cursor", "The cursor is newer than the newest event.");
   return response;
 }
 

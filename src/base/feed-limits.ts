@@ -9,3 +9,5 @@ export const FEED_UNACKED_MAX_BYTES = 1024 * 1024;
 export const FEED_CLIENT_FRAME_MAX_BYTES = 4_096;
 export const FEED_CLIENT_ERRORS_MAX = 3;
 export const TICKET_LIVE_MS = 30 * SECOND_MS;
+/** After the feed has ended, so long may a client of server-sent events take for what was sent before. */
+export const SSE_DRAIN_MS = 5 * SECOND_MS;
