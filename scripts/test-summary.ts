@@ -1,7 +1,7 @@
 /**
- * `node scripts/test-summary.ts REPORT.json`: what failed and why, in few lines that stand at the end of a long log, and
- * the closing line `N passed, N failed`, from vitest's JSON report.
- * Exits 1 when anything failed or nothing ran.
+ * `node scripts/test-summary.ts REPORT.json...`: what failed and why, in few lines that stand at the end of a long log, and
+ * the closing line `N passed, N failed`, from vitest's JSON reports.
+ * Exits 1 when anything failed, or nothing ran in one of them.
  */
 import { readFileSync } from "node:fs";
 
@@ -55,11 +55,15 @@ function print(what: string, why: string): void {
   console.log([`FAILED ${what}`, ...lines.map((line) => `  ${line}`), ""].join("\n"));
 }
 
-const report = read(process.argv[2] ?? "");
-if (report !== undefined) tell(report);
-// Without a report the runner itself broke down: one failure, and nothing else is known.
-const passed = report?.numPassedTests ?? 0;
-const failed = report === undefined ? 1 : report.numFailedTests + brokenFiles(report);
-const skipped = report === undefined ? 0 : report.numPendingTests + report.numTodoTests;
+let [passed, failed, skipped] = [0, 0, 0];
+for (const file of process.argv.slice(2)) {
+  const report = read(file);
+  if (report !== undefined) tell(report);
+  passed += report?.numPassedTests ?? 0;
+  skipped += report === undefined ? 0 : report.numPendingTests + report.numTodoTests;
+  const failures = report === undefined ? 0 : report.numFailedTests + brokenFiles(report);
+  // Nothing ran, or there is no report: the runner itself broke down. One failure, and nothing else is known.
+  failed += failures === 0 && !report?.numPassedTests ? 1 : failures;
+}
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
