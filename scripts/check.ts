@@ -9,7 +9,12 @@ import { ROOT } from "./lib/paths.ts";
 import { type Outcome, runSteps, runTool, type Step } from "./lib/steps.ts";
 
 /** What the types are checked against differs: the engine, Node, the browser. */
-const TYPE_PROJECTS = ["tsconfig.json", "tsconfig.node.json", "bench/workers/tsconfig.json"];
+const TYPE_PROJECTS = [
+  "tsconfig.json",
+  "tsconfig.node.json",
+  "tsconfig.client.json",
+  "bench/workers/tsconfig.json",
+];
 
 const steps: Step[] = [
   // The slowest first: two run at a time.
@@ -31,6 +36,7 @@ const steps: Step[] = [
     name: `types (${file})`,
     run: () => runTool("tsc", ["-p", file]),
   })),
+  { name: "package hellotide/client (publint, attw)", run: clientPackage },
   { name: "OpenAPI document", run: openApi },
   { name: "AsyncAPI document", run: asyncApi },
 ];
@@ -47,6 +53,22 @@ async function asyncApi(): Promise<Outcome> {
     import("./lib/asyncapi-lint.ts"),
   ]);
   return await lintAsyncApi(asyncapiDocument("https://hellotide.example"));
+}
+
+/** The packed client, as a user's compiler and bundler find it. */
+async function clientPackage(): Promise<Outcome> {
+  const dir = await mkdtemp(join(tmpdir(), "hellotide-pack-"));
+  try {
+    const packed = await runTool("npm", ["pack", "--pack-destination", dir]);
+    const [name] = (await readdir(dir)).filter((file) => file.endsWith(".tgz"));
+    if (!packed.ok || name === undefined) return { ...packed, ok: false };
+    const file = join(dir, name);
+    const published = await runTool("publint", ["run", file, "--strict"]);
+    if (!published.ok) return published;
+    return await runTool("attw", [file, "--profile", "esm-only", "--entrypoints", "client", "--no-emoji"]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 /** That the platform's own tool accepts configuration and sources, and what would be uploaded. */

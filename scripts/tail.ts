@@ -1,5 +1,4 @@
 /** `npm run tail`: the feed in a terminal. Events on standard output, everything else on standard error. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, Failure } from "./lib/failure.ts";
 import { untilStopped } from "./lib/lifetime.ts";
 import { readTailArgs, TAIL_USAGE } from "./lib/tail/args.ts";
@@ -23,19 +22,14 @@ async function main(): Promise<number> {
   const cursor = await tail(args, {
     signal,
     say,
-    show: (event, whole, written) => {
-      const line = args.json ? jsonLine(whole) : eventLine(event, color);
-      process.stdout.write(`${line}\n`, (error) => {
-        if (error) readerGone.abort();
-        else written();
-      });
-    },
-    nowMs: Date.now,
-    random: Math.random,
-    wait: (ms) => sleep(ms, undefined, { signal }),
-    drained: () =>
+    show: (event) =>
       new Promise((resolve) => {
-        process.stdout.write("", () => resolve());
+        const line = args.json ? jsonLine(event) : eventLine(event, color);
+        process.stdout.write(`${line}\n`, (error) => {
+          if (error) readerGone.abort();
+          resolve();
+        });
+        // A reader that stands still does not keep us from ending.
         signal.addEventListener("abort", () => resolve(), { once: true });
       }),
   });

@@ -1,109 +1,22 @@
-/** The parts of `tail` that know no socket: when to connect again, where it is, what it prints. */
+/** The parts of `tail` that know no server: its flags, and what it prints. */
 import { describe, expect, it } from "vitest";
+import type { FeedEvent } from "../../client/index.ts";
 import { Failure } from "../../scripts/lib/failure.ts";
 import { readTailArgs } from "../../scripts/lib/tail/args.ts";
 import { eventLine, jsonLine } from "../../scripts/lib/tail/format.ts";
-import { afterEnd, isDead, judgeStatus, pauseMs } from "../../scripts/lib/tail/policy.ts";
-import { feedUrl } from "../../scripts/lib/tail/run.ts";
-import { type FeedEvent, Session } from "../../scripts/lib/tail/session.ts";
 
 const CURSOR = (n: number) => String(n).padStart(16, "0");
 
-describe("connecting again", () => {
-  it("TAIL-1: the pause doubles up to 30 s, and half of it is chance", () => {
-    expect([1, 2, 3, 7, 50].map((attempt) => pauseMs(attempt, 0))).toEqual([250, 500, 1_000, 15_000, 15_000]);
-    expect([1, 2, 3, 7, 50].map((attempt) => pauseMs(attempt, 0.999_999))).toEqual([
-      500, 1_000, 2_000, 30_000, 30_000,
-    ]);
-  });
-
-  it("TAIL-1: a good connection begins the count anew, a server that takes and drops it does not", () => {
-    expect(afterEnd({ code: 1006, livedMs: 60_000, events: 0 }, 6, 0).attempt).toBe(1);
-    expect(afterEnd({ code: 1006, livedMs: 100, events: 9 }, 6, 0).attempt).toBe(7);
-    expect(afterEnd({ code: 1006, livedMs: 0, events: 0 }, 0, 0)).toEqual({ attempt: 1, ms: 250 });
-  });
-
-  it("TAIL-1: 1013 is followed at once where it brought something, and not in a circle where it did not", () => {
-    expect(afterEnd({ code: 1013, livedMs: 50, events: 700 }, 3, 0)).toEqual({ attempt: 0, ms: 50 });
-    expect(afterEnd({ code: 1013, livedMs: 50, events: 0 }, 3, 0).attempt).toBe(4);
-  });
-
-  it("TAIL-2: what an HTTP status instead of the feed means", () => {
-    for (const status of [401, 403, 404, 302, 426])
-      expect(judgeStatus(status, true), `${status}`).toBe("final");
-    for (const status of [429, 500, 503, 101])
-      expect(judgeStatus(status, false), `${status}`).toBe("try again");
-    expect(judgeStatus(400, false)).toBe("wrong use");
-    expect(judgeStatus(400, true)).toBe("reset");
-  });
-
-  it("TAIL-2: silence for longer than one and a half heartbeats is death", () => {
-    expect(isDead(45_000, 30_000)).toBe(false);
-    expect(isDead(45_001, 30_000)).toBe(true);
-  });
-});
-
-const control = (name: string, data: object) => JSON.stringify({ type: `hellotide.feed.${name}`, data });
-const stored = (n: number, data: object = {}) =>
-  JSON.stringify({ type: "hellotide.anomaly.raised", sequence: CURSOR(n), time: "t", subject: "s", data });
-
-describe("where it is", () => {
-  it("TAIL-3: an event comes once, whatever is sent again, and the cursor follows", () => {
-    const session = new Session("0");
-    const seen = [1, 2, 2, 1, 3].map((n) => session.receive(stored(n)).event?.event.sequence);
-    expect(seen).toEqual([CURSOR(1), CURSOR(2), undefined, undefined, CURSOR(3)]);
-    expect(session.cursor).toBe(CURSOR(3));
-    session.reset();
-    expect(session.receive(stored(1)).event).toBeDefined();
-  });
-
-  it("TAIL-4: live begins where the first hello says, and goes on from there after a loss", () => {
-    const session = new Session(undefined);
-    const hello = control("hello", { cursor: CURSOR(7), oldest: CURSOR(1), heartbeat_s: 20 });
-    expect(session.receive(hello).notice).toBe(`connected at cursor ${CURSOR(7)}`);
-    expect([session.cursor, session.heartbeatMs]).toEqual([CURSOR(7), 20_000]);
-    session.receive(stored(9));
-    expect(session.receive(hello).notice).toBe(`resumed at cursor ${CURSOR(9)}`);
-    expect(session.receive(stored(8)).event).toBeUndefined();
-  });
-
-  it("TAIL-5: checkpoints move the cursor, gaps as well and are told, pongs and noise do nothing", () => {
-    const session = new Session(CURSOR(1));
-    expect(session.receive(control("checkpoint", { cursor: CURSOR(5) }))).toEqual({});
-    expect(session.cursor).toBe(CURSOR(5));
-    const gap = session.receive(control("gap", { from: CURSOR(5), to: CURSOR(90) }));
-    expect(gap.notice).toMatch(/gap: events after 0+5 up to 0+90 are no longer kept/);
-    expect(session.cursor).toBe(CURSOR(90));
-    expect(session.receive(control("error", { detail: "what?" })).notice).toMatch(/what\?/);
-    for (const noise of [
-      "pong",
-      '{"type":"pong"}',
-      "{",
-      "null",
-      "[1]",
-      '{"type":"x","sequence":7}',
-      '{"sequence":"-1"}',
-    ]) {
-      expect(session.receive(noise), noise).toEqual({});
-    }
-    expect(session.cursor).toBe(CURSOR(90));
-  });
-});
-
 const JA4 = "t13d1516h2_8daaf6152771_02713d6af862";
-const EVENT: FeedEvent = {
+const EVENT = {
   type: "hellotide.anomaly.raised",
   time: "2026-11-23T13:05:07.123Z",
   subject: JA4,
   sequence: CURSOR(1),
   data: { kind: "surge", severity: "warning", summary: "340 requests in a minute where 12 are usual" },
-};
-const changed = (type: string, subject: string, data: object): FeedEvent => ({
-  ...EVENT,
-  type,
-  subject,
-  data: { ...EVENT.data, ...data },
-});
+} as unknown as FeedEvent;
+const changed = (type: string, subject: string, data: object): FeedEvent =>
+  ({ ...EVENT, type, subject, data: { ...EVENT.data, ...data } }) as FeedEvent;
 
 describe("what it prints", () => {
   it("TAIL-6: time, severity by shape, step, kind, fingerprint and sentence, in columns", () => {
@@ -150,25 +63,26 @@ describe("what it prints", () => {
   });
 
   it("TAIL-7: an event without the usual fields is still a line", () => {
-    expect(eventLine({ ...EVENT, type: "x", time: "?", data: {} }, true)).toContain("?");
+    expect(eventLine({ ...EVENT, type: "x", time: "?", data: {} } as unknown as FeedEvent, true)).toContain(
+      "?",
+    );
   });
 });
 
 describe("tail: flags", () => {
   const ENV = { HELLOTIDE_TOKEN: "t" };
 
-  it("TAIL-9: defaults and flags, and the address that they make", () => {
+  it("TAIL-9: defaults and flags", () => {
     const args = readTailArgs([], ENV);
     if (args === "help") throw new Error("no help was asked for");
-    expect(feedUrl(args, args.since).href).toBe("ws://127.0.0.1:8787/v1/sites/default/feed");
+    expect(args.connection.url.href).toBe("http://127.0.0.1:8787/");
+    expect([args.connection.site, args.since, args.json]).toEqual(["default", undefined, false]);
     const argv =
       "--url https://h/p --site shop --kind surge,path_scan --min-score 6.5 --since 12 --json".split(" ");
     const full = readTailArgs(argv, ENV);
     if (full === "help") throw new Error("no help was asked for");
-    expect(full.json).toBe(true);
-    expect(feedUrl(full, full.since).href).toBe(
-      "wss://h/p/v1/sites/shop/feed?since=12&kind=surge%2Cpath_scan&min_score=6.5",
-    );
+    expect(full).toMatchObject({ json: true, kind: "surge,path_scan", minScore: 6.5, since: "12" });
+    expect(full.connection.url.href).toBe("https://h/p/");
     expect(readTailArgs(["-h"], ENV)).toBe("help");
   });
 

@@ -1,10 +1,9 @@
 /** The demo over a running server: back-fill, live traffic, scenes, and what the feed says of them. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { type FeedEvent, HelloTide } from "../../../client/index.ts";
 import type { Label } from "../../../src/simulate/scenario.ts";
 import { Show } from "../../../src/simulate/show.ts";
-import { type Connection, siteUrl } from "../flags.ts";
-import { tail } from "../tail/run.ts";
-import type { FeedEvent } from "../tail/session.ts";
+import type { Connection } from "../flags.ts";
+import { stateText } from "../tail/run.ts";
 import { lengthText } from "../terminal.ts";
 import type { StartArgs } from "./args.ts";
 import { Scoreboard } from "./scoreboard.ts";
@@ -34,11 +33,20 @@ export async function stateOf(
   return { ...continueFrom(readState(args.serve.persistDir), args.seed, lastSeenMs), lastSeenMs };
 }
 
-async function newestData(connection: Connection, signal: AbortSignal): Promise<number | undefined> {
-  const url = siteUrl(connection, "fingerprints?sort=last_seen&order=desc&limit=1");
-  const response = await fetch(url, { headers: { authorization: `Bearer ${connection.token}` }, signal });
-  const { fingerprints } = (await response.json()) as { fingerprints?: { last_seen?: string }[] };
-  const ms = Date.parse(fingerprints?.[0]?.last_seen ?? "");
+async function newestData(
+  { url, token, site }: Connection,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { fingerprints } = await new HelloTide({ url, token }).request(
+    "GET",
+    "/v1/sites/{site}/fingerprints",
+    {
+      params: { site },
+      query: { sort: "last_seen", order: "desc", limit: 1 },
+      signal,
+    },
+  );
+  const ms = Date.parse(fingerprints[0]?.last_seen ?? "");
   return Number.isNaN(ms) ? undefined : ms;
 }
 
@@ -153,24 +161,14 @@ export class Demo {
 
   async #follow(signal: AbortSignal): Promise<never> {
     const { screen, nowMs } = this.#deps;
-    const connection = this.#connection;
-    await tail(
-      { connection, kind: undefined, minScore: undefined, since: undefined, json: false },
-      {
-        signal,
-        nowMs,
-        random: Math.random,
-        say: (notice) => {
-          if (!notice.startsWith("connected")) screen.note(notice);
-        },
-        show: (event, _, written) => {
-          this.#hear(event, nowMs());
-          written();
-        },
-        wait: (ms) => sleep(ms, undefined, { signal }),
-        drained: () => Promise.resolve(),
+    const { url, token, site } = this.#connection;
+    const feed = new HelloTide({ url, token }).site(site).feed({
+      signal,
+      onState: (state) => {
+        if (state.state === "waiting" || state.resumed) screen.note(stateText(state, url.host));
       },
-    );
+    });
+    for await (const event of feed) this.#hear(event, nowMs());
     signal.throwIfAborted();
     throw new Error("the feed ended");
   }

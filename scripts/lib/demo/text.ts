@@ -1,6 +1,6 @@
 /** What the demo prints, line by line. Pure: values in, text out; colour only when asked for. */
+import type { FeedEvent } from "../../../client/index.ts";
 import type { Label } from "../../../src/simulate/scenario.ts";
-import type { FeedEvent } from "../tail/session.ts";
 import { lengthText, printable } from "../terminal.ts";
 import type { Finding, Scoreboard } from "./scoreboard.ts";
 
@@ -92,7 +92,7 @@ export function raisedText(event: FeedEvent, finding: Finding, paint: Paint): st
   const severity = textOf(event, "severity");
   const [shape, style] = SHAPES[severity] ?? ["●", "cyan"];
   const { raise } = finding;
-  const { score } = event.data;
+  const score = "score" in event.data ? event.data.score : undefined;
   const strength = typeof score === "number" ? `${severity}, score ${score}: ` : `${severity}: `;
   return [
     `${timeText(raise.atMs)}  ${paint(style, `${shape} raised    ${raise.kind.padEnd(KIND_CELLS)}`)}  `,
@@ -146,6 +146,6 @@ function verdictText(labels: readonly Label[], board: Scoreboard, paint: Paint):
 }
 
 export function textOf({ data }: FeedEvent, name: string): string {
-  const value = data[name];
+  const value = (data as Readonly<Record<string, unknown>>)[name];
   return typeof value === "string" ? value : "";
 }

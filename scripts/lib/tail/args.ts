@@ -13,7 +13,7 @@ export interface TailArgs {
   readonly connection: Connection;
   /** Kinds, with commas between; which there are is the server's to say. */
   readonly kind: string | undefined;
-  readonly minScore: string | undefined;
+  readonly minScore: number | undefined;
   readonly since: string | undefined;
   readonly json: boolean;
 }
@@ -63,7 +63,7 @@ export function readTailArgs(argv: readonly string[], environment: Environment):
   return {
     connection: readConnection(values, environment),
     kind,
-    minScore,
+    minScore: minScore === undefined ? undefined : Number(minScore),
     since,
     json: values.json === true,
   };

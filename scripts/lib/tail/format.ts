@@ -1,6 +1,6 @@
 /** An event as a line: aligned, severity by shape and colour, nothing that could steer the terminal. */
+import type { FeedEvent } from "../../../client/index.ts";
 import { printable } from "../terminal.ts";
-import type { FeedEvent } from "./session.ts";
 
 const RESET = "\x1b[0m";
 const DIM = "\x1b[2m";
@@ -19,7 +19,9 @@ const KIND_CELLS = 13;
 /** A JA4. */
 const SUBJECT_CELLS = 36;
 
-export function eventLine({ type, time, subject, data }: FeedEvent, color: boolean): string {
+export function eventLine({ type, time, subject, data: known }: FeedEvent, color: boolean): string {
+  // A newer server may say more than our types know, or less.
+  const data: Readonly<Record<string, unknown>> = { ...known };
   const text = (name: string): string => (typeof data[name] === "string" ? printable(data[name]) : "");
   const paint = (code: string, part: string) => (color && code !== "" ? `${code}${part}${RESET}` : part);
   const severity = text("severity");

@@ -1,22 +1,28 @@
-/** Where we are in the feed: frames in, events and notices out. It outlives connections, and knows none. */
+/** Where we are in the feed: frames in, events and news out. It outlives connections, and knows none. */
+import type { Schemas } from "../generated.ts";
 
-export interface FeedEvent {
-  readonly type: string;
-  readonly time: string;
-  readonly subject: string;
-  readonly sequence: string;
-  readonly data: Readonly<Record<string, unknown>>;
+/** An event of the feed: switch on `type`, then on `data.kind`. */
+export type FeedEvent = Schemas["AnomalyEvent"] | Schemas["ThresholdEvent"] | Schemas["SiteEvent"];
+
+/** Events that are missing: those after `from` up to `to`; without `to` the server's data were replaced. */
+export interface FeedGap {
+  readonly from: string;
+  readonly to?: string;
 }
 
+/** What one frame brought: at most one of these. */
 export interface Received {
-  /** A new event, with the whole of what came. */
-  readonly event?: { readonly event: FeedEvent; readonly whole: unknown };
-  /** Something to tell the user. */
-  readonly notice?: string;
+  readonly event?: FeedEvent;
+  readonly gap?: FeedGap;
+  /** The server did not understand us. */
+  readonly error?: string;
+  /** Hello: where this connection begins. */
+  readonly opened?: { readonly resumed: boolean; readonly cursor: string | undefined };
 }
 
 const HEARTBEAT_DEFAULT_S = 30;
 const CURSOR_FORM = /^\d{1,16}$/;
+const NOTHING: Received = {};
 
 export class Session {
   /** The last event that was received, or the place that the server named; absent = live from the next connection on. */
@@ -34,49 +40,42 @@ export class Session {
   }
 
   /** The feed begins anew: the server no longer knows our cursor. */
-  reset(): void {
+  reset(): FeedGap {
+    const from = this.#cursor ?? "0";
     this.#cursor = "0";
+    return { from };
   }
 
   receive(text: string): Received {
     const frame = parse(text);
     // `pong`, as text or as a frame, is only a sign of life.
-    if (frame === undefined || frame.type === "pong") return {};
+    if (frame === undefined || frame.type === "pong") return NOTHING;
     const data = objectOf(frame.data) ?? {};
     switch (frame.type) {
       case "hellotide.feed.hello":
         return this.#hello(data);
       case "hellotide.feed.checkpoint":
         this.#advance(data.cursor);
-        return {};
+        return NOTHING;
       case "hellotide.feed.gap":
         this.#advance(data.to);
-        return {
-          notice: `gap: events after ${textOf(data.from)} up to ${textOf(data.to)} are no longer kept`,
-        };
+        return { gap: { from: textOf(data.from), to: textOf(data.to) } };
       case "hellotide.feed.error":
-        return { notice: `the server did not understand us: ${textOf(data.detail)}` };
+        return { error: textOf(data.detail) };
       default:
-        return this.#event(frame, data);
+        // The server's own document says what an event with a sequence holds; only what we count with is looked at.
+        return this.#advance(frame.sequence) ? { event: frame as unknown as FeedEvent } : NOTHING;
     }
   }
 
   #hello(data: Readonly<Record<string, unknown>>): Received {
-    const again = this.hasConnected;
+    const resumed = this.hasConnected;
     this.hasConnected = true;
     const { heartbeat_s: heartbeat } = data;
     if (typeof heartbeat === "number" && heartbeat > 0) this.heartbeatMs = heartbeat * 1_000;
     // Live means from here on: what happens while a connection is lost must not be missed.
     this.#cursor ??= cursorOf(data.cursor);
-    return { notice: `${again ? "resumed" : "connected"} at cursor ${this.#cursor ?? "unknown"}` };
-  }
-
-  #event(frame: Readonly<Record<string, unknown>>, data: Readonly<Record<string, unknown>>): Received {
-    const sequence = cursorOf(frame.sequence);
-    if (sequence === undefined || !this.#advance(sequence)) return {};
-    const { type, time, subject } = frame;
-    const event = { type: textOf(type), time: textOf(time), subject: textOf(subject), sequence, data };
-    return { event: { event, whole: frame } };
+    return { opened: { resumed, cursor: this.#cursor } };
   }
 
   /** False for what we had already: sequences only grow. */
