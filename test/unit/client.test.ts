@@ -185,3 +185,64 @@ describe("requests", () => {
     );
   });
 });
+
+describe("the feed on a made-up socket", () => {
+  /** Sends hello and `count` events once it is open, then closes with `code`; keeps what it was sent. */
+  function socketClass(count: number, code: number, sent: string[]) {
+    return class extends EventTarget {
+      readyState = 0;
+      constructor() {
+        super();
+        queueMicrotask(() => {
+          this.readyState = 1;
+          this.dispatchEvent(new Event("open"));
+          this.#say(control("hello", { cursor: CURSOR(0), oldest: CURSOR(1), heartbeat_s: 30 }));
+          for (let n = 1; n <= count; n++) this.#say(stored(n));
+          if (code !== 0) this.#end(code);
+        });
+      }
+      #say(data: string): void {
+        this.dispatchEvent(Object.assign(new Event("message"), { data }));
+      }
+      #end(closeCode: number): void {
+        if (this.readyState === 3) return;
+        this.readyState = 3;
+        this.dispatchEvent(Object.assign(new Event("close"), { code: closeCode, reason: "" }));
+      }
+      send(text: string): void {
+        sent.push(text);
+      }
+      close(): void {
+        this.#end(1000);
+      }
+    };
+  }
+  const site = (WebSocket: unknown) =>
+    new HelloTide({ url: "http://h", token: "t", WebSocket, feedAuth: "header" }).site("shop");
+
+  it("CLI-6: a revoked token ends the feed with an error, after the events that came before", async () => {
+    const feed = site(socketClass(3, 4401, [])).feed();
+    const seen: string[] = [];
+    const read = async () => {
+      for await (const { sequence } of feed) seen.push(sequence);
+    };
+    await expect(read()).rejects.toMatchObject({ name: "HelloTideError", status: 401 });
+    expect(seen).toEqual([1, 2, 3].map(CURSOR));
+    expect(feed.cursor).toBe(CURSOR(3));
+    await expect(read()).rejects.toThrow(/once/);
+  });
+
+  it("CLI-7: an event is acknowledged when the next one is asked for, not when it came", async () => {
+    const sent: string[] = [];
+    const acked = () => sent.filter((text) => text.includes("ack"));
+    const feed = site(socketClass(250, 0, sent)).feed();
+    let taken = 0;
+    for await (const event of feed) {
+      expect(acked().length).toBe(Math.floor(taken / 100));
+      taken++;
+      if (event.sequence === CURSOR(250)) break;
+    }
+    expect(acked()).toContain(JSON.stringify({ type: "ack", cursor: CURSOR(200) }));
+    expect(feed.cursor).toBe(CURSOR(250));
+  });
+});
