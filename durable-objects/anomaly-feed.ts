@@ -107,11 +107,13 @@ export class AnomalyFeed extends DurableObject<Env> {
   }
 
   /** Puts settings into force; answers the revision in force (an older push is ignored). */
-  applySettings(settings: FeedSettings): number {
+  async applySettings(settings: FeedSettings): Promise<number> {
     if (settings.revision >= this.#settings.revision) {
       this.#store.setSettings(settings);
       this.#settings = settings;
       this.#outbox.use(settings.webhooks ?? []);
+      // What waited for a webhook that was off is due now.
+      await this.#alarm.arm(Date.now());
     }
     return this.#settings.revision;
   }

@@ -99,7 +99,7 @@ export const webhookRoutes: Route[] = [
 ];
 
 /** A webhook as users see it: nothing of it that is secret. */
-export function shownWebhook({ secrets = [], routing_key: _, ...shown }: ItemOutput<"webhooks">): object {
+function shownWebhook({ secrets = [], routing_key: _, ...shown }: ItemOutput<"webhooks">): object {
   const untilMs = Math.max(...secrets.map(({ untilMs: end }) => end ?? 0));
   return { ...shown, ...(untilMs > Date.now() ? { overlap_until: rfc3339(untilMs) } : {}) };
 }

@@ -51,7 +51,10 @@ class World {
       eventOf: (sequence) => this.events[sequence - 1],
       send: (webhook, told) => this.#send(webhook, told),
       now: () => this.nowMs,
-      random: () => (this.#seed = (this.#seed * 16_807) % 2_147_483_647) / 2_147_483_647,
+      random: () => {
+        this.#seed = (this.#seed * 16_807) % 2_147_483_647;
+        return this.#seed / 2_147_483_647;
+      },
       arm: () => {},
     });
     this.outbox.use(this.#hooks);

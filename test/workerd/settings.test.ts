@@ -75,7 +75,7 @@ describe("settings in force", () => {
   it("DOC-8: the feed has its part when the write is answered; an older push is ignored", async () => {
     expect((await write("PUT", "detection", { storm: { raises: 3, per: "1m" } })).status).toBe(200);
     const told = await heldByFeed();
-    expect(told).toEqual({ revision: expect.any(Number), storm: { raises: 3, perMs: 60_000 } });
+    expect(told).toEqual({ revision: expect.any(Number), storm: { raises: 3, perMs: 60_000 }, webhooks: [] });
     await evictDurableObject(feedStub("shop"));
     const { revision } = told!;
     const storm = { raises: 9, perMs: 60_000 };
