@@ -379,6 +379,7 @@ export interface Schemas {
     ja4: string;
     source?: "tls";
     as_of: string;
+    sampled?: true;
     ranks_as_of?: string;
     first_seen: string;
     last_seen: string;
@@ -523,6 +524,7 @@ export interface Schemas {
         without_signals: number;
       };
     };
+    sampled?: true;
     since_start: {
       accepted: number;
       duplicate: number;
@@ -721,17 +723,66 @@ export interface Schemas {
       missing_shards: ReadonlyArray<number>;
     };
   };
+  WebhookInput: {
+    id?: string;
+    url: string;
+    format?: "cloudevents" | "slack" | "pagerduty";
+    kinds?: ReadonlyArray<"surge" | "slow_surge" | "newcomer" | "divergence" | "impostor" | "rare_here_hot" | "rank_shift" | "ua_rotation" | "path_scan" | "error_burst" | "cache_bust" | "ip_spread" | "bot_shift" | "family_swarm" | "flash_crowd" | "outage" | "blind" | "double_source" | "storm">;
+    min_severity?: "info" | "warning" | "critical";
+    enabled?: boolean;
+    routing_key?: string;
+    note?: string;
+    secret?: unknown;
+    overlap_until?: unknown;
+    status?: unknown;
+    disabled_reason?: unknown;
+    created_at?: unknown;
+    updated_at?: unknown;
+  };
+  Webhook: {
+    id: string;
+    url: string;
+    format: "cloudevents" | "slack" | "pagerduty";
+    kinds?: ReadonlyArray<"surge" | "slow_surge" | "newcomer" | "divergence" | "impostor" | "rare_here_hot" | "rank_shift" | "ua_rotation" | "path_scan" | "error_burst" | "cache_bust" | "ip_spread" | "bot_shift" | "family_swarm" | "flash_crowd" | "outage" | "blind" | "double_source" | "storm">;
+    min_severity: "info" | "warning" | "critical";
+    enabled: boolean;
+    note?: string;
+    created_at: string;
+    updated_at: string;
+    overlap_until?: string;
+    secret?: string;
+    status?: {
+      pending: number;
+      failures: number;
+      last_delivery_at?: string;
+      last_status?: number;
+      last_detail?: string;
+    };
+    disabled_reason?: string;
+  };
+  WebhookList: {
+    items: ReadonlyArray<Schemas["Webhook"]>;
+    next_cursor?: string;
+  };
+  WebhookRotation: {
+    overlap?: string;
+  };
+  WebhookTest: {
+    delivered: boolean;
+    status?: number;
+    detail: string;
+  };
   SettingsInput: {
     thresholds?: ReadonlyArray<Schemas["ThresholdInput"]>;
     silences?: ReadonlyArray<Schemas["SilenceInput"]>;
     detection?: Schemas["DetectionInput"];
-    webhooks?: ReadonlyArray<{ readonly [name: string]: unknown }>;
+    webhooks?: ReadonlyArray<Schemas["WebhookInput"]>;
   };
   Settings: {
     thresholds: ReadonlyArray<Schemas["Threshold"]>;
     silences: ReadonlyArray<Schemas["Silence"]>;
     detection: Schemas["Detection"];
-    webhooks: ReadonlyArray<{ readonly [name: string]: unknown }>;
+    webhooks: ReadonlyArray<Schemas["Webhook"]>;
   };
 }
 
@@ -1061,6 +1112,98 @@ export interface Operations {
       answer: undefined;
     };
   };
+  "/v1/sites/{site}/webhooks": {
+    /** Webhooks by id, without secrets, each with how it is doing. */
+    GET: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+        };
+        query?: {
+          /** Rows a page. */ limit?: number | undefined;
+          /** `next_cursor` of the page before. */ cursor?: string | undefined;
+        };
+      };
+      answer: Schemas["WebhookList"];
+    };
+    /** Create a webhook; the answer is the only one with its secret. */
+    POST: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+        };
+        body: Schemas["WebhookInput"];
+      };
+      answer: Schemas["Webhook"];
+    };
+  };
+  "/v1/sites/{site}/webhooks/{id}": {
+    /** One webhook, without its secret. */
+    GET: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+          /** Id of the resource. */ id: string;
+        };
+      };
+      answer: Schemas["Webhook"];
+    };
+    /** Create or replace a webhook; its secret stays. */
+    PUT: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+          /** Id of the resource. */ id: string;
+        };
+        headers?: {
+          /** ETags; the write happens only when the resource still has one of them. */ "If-Match"?: string | undefined;
+        };
+        body: Schemas["WebhookInput"];
+      };
+      answer: Schemas["Webhook"];
+    };
+    /** Delete a webhook; what was waiting for it is dropped. */
+    DELETE: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+          /** Id of the resource. */ id: string;
+        };
+        headers?: {
+          /** ETags; the write happens only when the resource still has one of them. */ "If-Match"?: string | undefined;
+        };
+      };
+      answer: undefined;
+    };
+  };
+  "/v1/sites/{site}/webhooks/{id}/rotate": {
+    /** Give a webhook a new secret; the one of before signs beside it for `overlap`. */
+    POST: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+          /** Id of the resource. */ id: string;
+        };
+        headers?: {
+          /** ETags; the write happens only when the resource still has one of them. */ "If-Match"?: string | undefined;
+        };
+        body?: Schemas["WebhookRotation"];
+      };
+      answer: Schemas["Webhook"];
+    };
+  };
+  "/v1/sites/{site}/webhooks/{id}/test": {
+    /** Send a message about nothing now, also to a webhook that is disabled. */
+    POST: {
+      request: {
+        params: {
+          /** Name of the site. */ site: string;
+          /** Id of the resource. */ id: string;
+        };
+      };
+      answer: Schemas["WebhookTest"];
+    };
+  };
   "/v1/sites/{site}/detection": {
     /** Detection settings, with every default filled in. */
     GET: {
@@ -1154,7 +1297,7 @@ export interface Operations {
     };
   };
   "/v1/sites/{site}/feed": {
-    /** WebSocket of anomalous fingerprints, as CloudEvents. */
+    /** Anomalous fingerprints as CloudEvents: a WebSocket, or server-sent events where they are accepted. */
     GET: {
       request: {
         params: {
@@ -1170,8 +1313,11 @@ export interface Operations {
           /** Whether silenced anomalies are shown too. */ silenced?: "true" | "false" | undefined;
           /** A ticket instead of a token, for browsers. */ ticket?: string | undefined;
         };
+        headers?: {
+          /** Of server-sent events: the last `id:` received. It is newer than `since` and wins over it. */ "Last-Event-ID"?: string | undefined;
+        };
       };
-      answer: undefined;
+      answer: string;
     };
   };
   "/v1/sites/{site}/feed-tickets": {

@@ -30,6 +30,10 @@ export const webhookResource = {
   idPrefix: "w",
   input: webhookInput,
   output: webhookOutput,
+  example: {
+    url: "https://hooks.example.com/hellotide",
+    ...{ enabled: true, format: "cloudevents" as const, kinds: ["surge"], min_severity: "warning" as const },
+  },
   list: webhookList,
   summaries: {
     list: "Webhooks by id, without secrets, each with how it is doing.",
