@@ -4,6 +4,7 @@ import { evictions } from "./evictions.ts";
 import type { Fault } from "./fault.ts";
 import { feed } from "./feed.ts";
 import { fuzz } from "./fuzz.ts";
+import { hostile } from "./hostile.ts";
 import { hour } from "./hour.ts";
 import { kill, killEarlyAck } from "./kill.ts";
 import { laggard } from "./laggard.ts";
@@ -23,4 +24,5 @@ export const FAULTS: readonly Fault[] = [
   parts,
   overload,
   fuzz,
+  hostile,
 ];
