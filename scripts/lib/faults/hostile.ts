@@ -2,7 +2,9 @@
  * Bodies that are made to cost: each is refused, or costs itself alone, and nothing of it counts. Bombs are timed and the
  * engine's memory is looked at before and after them, against targets.
  */
-import { constants, gzipSync } from "node:zlib";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { createGzip, gzipSync } from "node:zlib";
 import { CONTENT_TYPES, observationsPath, problemFaults, summaryOf } from "../../../test/support/client.ts";
 import { exactly, type Fault, type FaultContext, type Figure, quantile, shown, under } from "./fault.ts";
 import { FaultServer } from "./server.ts";
@@ -48,7 +50,7 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
   // The first request of each kind starts objects and compiles code, which is no body's doing.
   for (const path of [OBSERVATIONS, LOGPUSH, THRESHOLD]) await post(server, small(path));
   const before = await summaryOf(server.client, SITE);
-  for (const one of bodies()) {
+  for (const one of await bodies()) {
     const rss = server.rssMb() ?? Number.NaN;
     const times: number[] = [];
     let wrong = 0;
@@ -87,9 +89,9 @@ function small(path: string): Omit<Hostile, "name" | "status"> {
   return { path, type: path === THRESHOLD ? CONTENT_TYPES.json : CONTENT_TYPES.ndjson, body: bytes("{") };
 }
 
-function bodies(): Hostile[] {
-  const bomb = zeros(BOMB_BYTES);
-  // The trailer that would tell the length is the small last member's.
+async function bodies(): Promise<Hostile[]> {
+  const bomb = await zeros(BOMB_BYTES);
+  // The trailer that is looked at is the small last member's.
   const liar = bytes(bomb, gzipSync("{}\n"));
   const lines = bytes(...Array.from({ length: 16 }, () => gzipSync("{}\n".repeat(MIB))), gzipSync("{}\n"));
   const ingest = { type: CONTENT_TYPES.ndjson, gzip: true } as const;
@@ -118,10 +120,11 @@ function bodies(): Hostile[] {
   ];
 }
 
-/** As many zeros as gzip: members of 64 MiB, so that no text of a GiB has to be held here; about a thousandth of it. */
-function zeros(size: number): Uint8Array<ArrayBuffer> {
-  const part = gzipSync(new Uint8Array(BOMB_PART_BYTES), { level: constants.Z_BEST_COMPRESSION });
-  return bytes(...Array.from({ length: size / BOMB_PART_BYTES }, () => part));
+/** As many zeros as one member of gzip; piece by piece, so that no text of a GiB has to be held here. */
+async function zeros(size: number): Promise<Uint8Array<ArrayBuffer>> {
+  const part = new Uint8Array(BOMB_PART_BYTES);
+  const parts = Array.from({ length: size / BOMB_PART_BYTES }, () => part);
+  return bytes(await buffer(Readable.from(parts).pipe(createGzip())));
 }
 
 function rule(more: string): Uint8Array<ArrayBuffer> {
