@@ -4,6 +4,9 @@
  * ClientHello looks like. Pseudo fingerprints have no parts, so no families.
  */
 import { KEY_WORDS, unpackKey } from "../wire/key.ts";
+import type { Overflow } from "./overflow.ts";
+import type { Store } from "./store.ts";
+import { firstSlot } from "./time.ts";
 
 export const PARTS = ["a", "b", "c"] as const;
 export type Part = (typeof PARTS)[number];
@@ -57,4 +60,19 @@ export class FamilySums {
   rows(): FamilyRow[] {
     return [...this.#rows.values()].sort((a, b) => b.reqs - a.reqs || a.family - b.family);
   }
+}
+
+/** All families of one part; newborn are those that came after `newFromMs`. */
+export function familiesOf(part: Part, store: Store, overflow: Overflow, newFromMs: number): FamilyRow[] {
+  const { fingerprints } = store;
+  const sums = new FamilySums();
+  const key = new Uint32Array(KEY_WORDS);
+  for (const id of fingerprints.ids()) {
+    fingerprints.copyKey(id, key);
+    const family = familyOf(part, key, 0);
+    if (family >= 0)
+      sums.add(family, store.hourReqs(id), 1, fingerprints.firstSeenMs(id) > newFromMs ? 1 : 0);
+  }
+  overflow.addFamilies(part, sums, firstSlot(newFromMs));
+  return sums.rows();
 }

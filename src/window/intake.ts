@@ -3,14 +3,7 @@
  * hot path: it makes nothing per observation, and looks a fingerprint up once a frame.
  */
 import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
-import {
-  ARENAS_MAX_BYTES,
-  FINGERPRINTS_MAX,
-  FRAME_ROWS_MAX,
-  ROWS_HELD_MAX,
-  SLOT_MS,
-  TRACKED_MAX,
-} from "../config.ts";
+import { FRAME_ROWS_MAX, SLOT_MS } from "../config.ts";
 import { type Frame, IDENTITIES, WEIGHT_ONE } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
 import { GLOBAL_SIGNALS } from "../wire/signal-names.ts";
@@ -18,26 +11,12 @@ import { EVERYTHING, FIRST_ID, WITHOUT_JA4 } from "./fingerprints.ts";
 import { FrameRows } from "./frame-rows.ts";
 import { type ObservedColumns, observedRows } from "./identity-sets.ts";
 import { INDEX_IDS_MAX } from "./key-index.ts";
+import { LIMITS, type WindowLimits } from "./limits.ts";
 import type { Overflow } from "./overflow.ts";
 import type { DueRows } from "./pending.ts";
 import { ROWS_MAX } from "./rows.ts";
 import type { Store } from "./store.ts";
 import { slotOf } from "./time.ts";
-
-/** What a shard holds at most; the defaults are those of config.ts. */
-export interface WindowLimits {
-  fingerprints: number;
-  rows: number;
-  tracked: number;
-  arenaBytes: number;
-}
-
-const LIMITS: WindowLimits = {
-  fingerprints: FINGERPRINTS_MAX,
-  rows: ROWS_HELD_MAX,
-  tracked: TRACKED_MAX,
-  arenaBytes: ARENAS_MAX_BYTES,
-};
 
 /** Not looked up yet, and: has no id. */
 const UNKNOWN = -2;

@@ -16,10 +16,10 @@ import {
   type WindowName,
 } from "../config.ts";
 import { type Frame, IDENTITIES } from "../wire/frame.ts";
-import { KEY_WORDS } from "../wire/key.ts";
-import { type FamilyRow, FamilySums, familyOf, type Part } from "./families.ts";
+import { type FamilyRow, familiesOf, type Part } from "./families.ts";
 import { EVERYTHING, FIRST_ID, type Fingerprints, OVERFLOW, WITHOUT_JA4 } from "./fingerprints.ts";
-import { Intake, type WindowLimits } from "./intake.ts";
+import { Intake } from "./intake.ts";
+import type { WindowLimits } from "./limits.ts";
 import { Overflow } from "./overflow.ts";
 import { Pending } from "./pending.ts";
 import type { RankValues } from "./rank-values.ts";
@@ -248,19 +248,8 @@ export class Window {
 
   /** The families of one part, most requests first. */
   families(part: Part): FamilyRow[] {
-    const { fingerprints, tracked } = this.#store;
-    tracked.settle();
-    const sums = new FamilySums();
-    const key = new Uint32Array(KEY_WORDS);
-    const newFromMs = windowFrom("1m", this.#nowMs);
-    for (const id of fingerprints.ids()) {
-      fingerprints.copyKey(id, key);
-      const family = familyOf(part, key, 0);
-      if (family >= 0)
-        sums.add(family, this.#store.hourReqs(id), 1, fingerprints.firstSeenMs(id) > newFromMs ? 1 : 0);
-    }
-    this.#overflow.addFamilies(part, sums, this.#firstSlot("1m"));
-    return sums.rows();
+    this.#store.tracked.settle();
+    return familiesOf(part, this.#store, this.#overflow, windowFrom("1m", this.#nowMs));
   }
 
   /** Bytes by part; what is reserved counts, not only what is in use. */
