@@ -127,7 +127,7 @@ export function asyncapiDocument(server: string): Json {
         messages: messagesOf(EVENTS),
       },
       webhook: {
-        address: null,
+        // No address: it is the receiver's.
         title: "A webhook of one site, in the format `cloudevents`",
         description:
           "POST to the webhook's `url`, signed. The formats `slack` and `pagerduty` are as those services describe them.",

@@ -115,6 +115,9 @@ function rulesOf({ apiHosts, publicUrl, webhookLoopback }: Options): TargetRules
 
 async function rotate(call: Call): Promise<Response> {
   const ifMatch = parseIfMatch(call.request);
+  // First of all whether there is such a webhook: a body is of interest only then.
+  if ((await call.at.settings().item("webhooks", call.params.id!)) === undefined)
+    throw absent(webhookResource);
   const isBare = call.request.body === null || call.request.headers.get("content-length") === "0";
   const { overlap } = validate(webhookRotation, isBare ? {} : await readJson(call.request));
   const overlapMs = parseDuration(overlap) ?? 0;
