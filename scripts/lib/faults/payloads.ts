@@ -113,6 +113,8 @@ const ODD_JSON = [
   ],
 ];
 
+const ITEM_IDS = ["a", "login-flood", "0"];
+
 /** All that payloads are made from. */
 export class Payloads {
   readonly #operations: readonly Operation[];
@@ -132,6 +134,9 @@ export class Payloads {
         this.#bodies.set(`${operation.id} ${type}`, sample(schema));
       for (const { name, schema } of operation.parameters)
         this.#values.set(`${operation.id} ${name}`, sample(schema));
+      // Of few ids, or what is written under one would hardly ever be asked for.
+      if (/\/\{site\}\/(thresholds|silences|webhooks)\/\{id\}/.test(operation.template))
+        this.#values.set(`${operation.id} id`, ITEM_IDS);
       // Ids of tokens are made by the server: none would be met by chance.
       if (operation.template.startsWith("/v1/tokens/{id}")) this.#values.set(`${operation.id} id`, tokenIds);
     }
