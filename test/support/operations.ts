@@ -25,12 +25,16 @@ export interface Operation {
 
 const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"];
 
-/** All operations of a document, in its order. */
+/** Has the server call an address of the user's: generated ones are never to be called. */
+const CALLS_OUT = ["testWebhook"];
+
+/** The operations of a document that may be called with anything, in its order. */
 export function operationsOf(document: Schema): Operation[] {
   return Object.entries((document.paths ?? {}) as Record<string, Schema>).flatMap(([template, item]) =>
     Object.entries(item)
       .filter(([method]) => METHODS.includes(method))
-      .map(([method, node]) => operationOf(document, template, method, node as Schema, item)),
+      .map(([method, node]) => operationOf(document, template, method, node as Schema, item))
+      .filter(({ id }) => !CALLS_OUT.includes(id)),
   );
 }
 

@@ -113,7 +113,7 @@ const ODD_JSON = [
   ],
 ];
 
-const ITEM_IDS = ["a", "login-flood", "0"];
+export const ITEM_IDS = ["a", "login-flood"];
 
 /** All that payloads are made from. */
 export class Payloads {
