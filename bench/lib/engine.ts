@@ -1,7 +1,7 @@
 /** Workers of a benchmark on raw workerd, with the product's own configuration around another bundle. */
 
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,6 +11,7 @@ import { bundleWorker } from "../../scripts/lib/bundle.ts";
 import { Failure } from "../../scripts/lib/failure.ts";
 import { ROOT } from "../../scripts/lib/paths.ts";
 import type { SettingTexts } from "../../scripts/lib/settings.ts";
+import { addV8Flags } from "../../scripts/lib/v8-flags.ts";
 
 const READY_TIMEOUT_MS = 20_000;
 /** Kernel ticks a second in /proc/PID/stat: 100 on every Linux that Node runs on. */
@@ -31,7 +32,7 @@ export class Workshop {
     cpSync(join(ROOT, "scripts", "workerd"), join(this.#dir, name, "scripts", "workerd"), {
       recursive: true,
     });
-    if (v8Flags.length > 0) addFlags(this.#config(name), v8Flags);
+    if (v8Flags.length > 0) addV8Flags(this.#config(name), v8Flags);
     await bundleWorker(join(ROOT, entry), join(this.#dir, name, "dist", "worker.js"));
   }
 
@@ -49,15 +50,6 @@ export class Workshop {
   close(): void {
     rmSync(this.#dir, { recursive: true, force: true });
   }
-}
-
-/** Puts V8's flags (workerd.capnp, Config.v8Flags) into a copy of the configuration. */
-function addFlags(file: string, flags: readonly string[]): void {
-  const text = readFileSync(file, "utf8");
-  const services = text.indexOf("  services = [");
-  if (services < 0) throw new Failure("the configuration has no place for V8's flags");
-  const line = `  v8Flags = ${JSON.stringify(flags)},\n`;
-  writeFileSync(file, text.slice(0, services) + line + text.slice(services));
 }
 
 export interface RunningEngine {

@@ -22,8 +22,14 @@ const IN_FLIGHT = 256;
 const WARM_SHARE = 0.2;
 /** What an engine may hold more at the end than after the warm-up: the slack of its heap, MB. */
 const GROWTH_MAX_MB = 96;
+/**
+ * An isolate at Cloudflare has 128 MB; without a bound the engine's heap takes what the machine has, and growth that is no leak
+ * could not be told from one. https://developers.cloudflare.com/workers/platform/limits/#memory
+ */
+const V8_FLAGS = ["--max-old-space-size=128"];
 const TIMEOUT_MS = 30_000;
 const SHOWN_FAULTS = 5;
+const SHOWN_LOG = 2_000;
 const UNCAUGHT = /uncaught|unhandled|request_failed|fatal|segfault|assert/i;
 /** A bug for the control: a body that is `null` breaks the handler. */
 const PLANTED: Replacement = {
@@ -39,7 +45,7 @@ function fuzzFault(name: string, about: string, replacements: readonly Replaceme
     run: async (context) => {
       const workshop = new Workshop();
       const server = await FaultServer.open({
-        root: await workshop.bundle({ entry: FRAMED, replacements }),
+        root: await workshop.bundle({ entry: FRAMED, replacements, v8Flags: V8_FLAGS }),
         ...{ disk: workshop.folder(), shards: 2 },
       });
       try {
@@ -112,7 +118,13 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
       if (warmMb === undefined && book.payloads >= cases * WARM_SHARE) warmMb = server.rssMb();
     }
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, sender));
+  try {
+    await Promise.all(Array.from({ length: IN_FLIGHT }, sender));
+  } catch (error) {
+    // An engine that is gone tells why at the end of what it wrote.
+    log(`the engine wrote: ${server.log.slice(-SHOWN_LOG)}`);
+    throw error;
+  }
   const seconds = (performance.now() - fromMs) / 1_000;
   agent.destroy();
   const alive = await server.client.get("/healthz");

@@ -7,6 +7,7 @@ import type { Plugin } from "esbuild";
 import { bundleWorker } from "../bundle.ts";
 import { Failure } from "../failure.ts";
 import { ROOT } from "../paths.ts";
+import { addV8Flags } from "../v8-flags.ts";
 
 /** A change of one source text on its way into the bundle. */
 export interface Replacement {
@@ -23,6 +24,7 @@ export interface Variant {
   readonly replacements?: readonly Replacement[];
   /** Folder of the sources; absent = this project. */
   readonly sources?: string;
+  readonly v8Flags?: readonly string[];
 }
 
 export class Workshop {
@@ -34,9 +36,14 @@ export class Workshop {
   }
 
   /** Bundles a variant of the Worker; answers the folder that `FaultServer` starts it from. */
-  async bundle({ entry, replacements = [], sources = ROOT }: Variant = {}): Promise<string> {
+  async bundle(variant: Variant = {}): Promise<string> {
+    const { entry, replacements = [], sources = ROOT, v8Flags = [] } = variant;
     const root = this.folder("bundle");
     cpSync(join(sources, "scripts", "workerd"), join(root, "scripts", "workerd"), { recursive: true });
+    if (v8Flags.length > 0) {
+      for (const file of ["serve.capnp", "test.capnp"])
+        addV8Flags(join(root, "scripts", "workerd", file), v8Flags);
+    }
     const pending = new Set(replacements);
     const plugins = replacements.length === 0 ? [] : [replacing(replacements, sources, pending)];
     const file = entry === undefined ? join(sources, "src", "index.ts") : fileURLToPath(entry);
