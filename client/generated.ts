@@ -361,6 +361,11 @@ export interface Schemas {
     p: number;
     score: number;
   };
+  Combined: {
+    value: number;
+    low: number;
+    high: number;
+  };
   ClientName: {
     name: string;
     source: string;
@@ -390,6 +395,12 @@ export interface Schemas {
     };
     local: Schemas["LocalSignals"];
     global?: Schemas["GlobalSignals"];
+    combined?: {
+      h2h3_ratio_1h?: Schemas["Combined"];
+      heuristic_ratio_1h?: Schemas["Combined"];
+      browser_ratio_1h?: Schemas["Combined"];
+      cache_ratio_1h?: Schemas["Combined"];
+    };
     divergence: ReadonlyArray<Schemas["Divergence"]>;
     expected?: {
       reqs_1m: {

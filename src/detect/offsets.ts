@@ -18,7 +18,7 @@ export type DivergingSignal = Extract<GlobalSignalName, `${DivergingRatio}_ratio
  * Ratios are taken as lying between these. A logit has no value at 0 and 1, and below a percent it makes much of
  * nothing: 100 % HTTP/2 here and 98 % worldwide would lie as far apart as 50 % and 88 %.
  */
-const RATIO_MIN = 0.01;
+export const RATIO_MIN = 0.01;
 const RATIO_MAX = 1 - RATIO_MIN;
 /** Yes and no each get half a request on top (Haldane–Anscombe). */
 const SMOOTHING_REQS = 0.5;
@@ -63,7 +63,7 @@ export function knownOf(tally: Tally, ratio: DivergingRatio): number {
   return tally[FACTS + 2 * RATIO_INDEX[ratio]]!;
 }
 
-function yesOf(tally: Tally, ratio: DivergingRatio): number {
+export function yesOf(tally: Tally, ratio: DivergingRatio): number {
   return Math.min(tally[FACTS + 2 * RATIO_INDEX[ratio] + 1]!, knownOf(tally, ratio));
 }
 

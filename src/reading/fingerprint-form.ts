@@ -2,6 +2,7 @@
 import { rfc3339 } from "../base/time.ts";
 import { HOUR_MS } from "../config.ts";
 import { expectedRequests } from "../detect/baseline.ts";
+import { combined } from "../detect/combine.ts";
 import { divergences, type OffsetFit } from "../detect/offsets.ts";
 import { subjectOf } from "../detect/site-view.ts";
 import type { Episode, Site } from "../detect/types.ts";
@@ -60,6 +61,8 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
       ...(population === undefined ? {} : { population }),
       seen_at: rfc3339(global.seenAtMs),
     };
+    const both = combined(subject, context.offsets);
+    if (Object.keys(both).length > 0) form.combined = both;
   }
   if (expected !== undefined) form.expected = { reqs_1m: expected };
   if (context.totals !== undefined) {

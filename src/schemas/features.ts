@@ -104,6 +104,18 @@ export const FEATURE_ORDER: readonly string[] = [
   "score",
   "blast_radius_share_of_reqs",
   "blast_radius_share_of_browser_reqs",
+  "combined_h2h3_ratio_1h_value",
+  "combined_h2h3_ratio_1h_low",
+  "combined_h2h3_ratio_1h_high",
+  "combined_heuristic_ratio_1h_value",
+  "combined_heuristic_ratio_1h_low",
+  "combined_heuristic_ratio_1h_high",
+  "combined_browser_ratio_1h_value",
+  "combined_browser_ratio_1h_low",
+  "combined_browser_ratio_1h_high",
+  "combined_cache_ratio_1h_value",
+  "combined_cache_ratio_1h_low",
+  "combined_cache_ratio_1h_high",
 ];
 
 interface JsonSchema {

@@ -87,6 +87,12 @@ const divergence = z
     description: "A local ratio against the global one passed through this site's usual offset.",
   });
 
+const combinedRatio = z.object({ value: ratio, low: ratio, high: ratio }).register(components, {
+  id: "Combined",
+  description:
+    "Local and global together: the global ratio, passed through this site's usual offset, as the prior of what was counted here; with its central 95 % interval. Only for ratios that are known globally.",
+});
+
 const names = z.array(
   z
     .object({ name: z.string(), source: z.string(), confidence: z.enum(["low", "medium"]) })
@@ -123,6 +129,14 @@ export const fingerprint = z
     windows: z.object({ "1m": windowNumbers, "5m": windowNumbers, "1h": windowNumbers }),
     local: localSignals,
     global: z.optional(globalSignals),
+    combined: z.optional(
+      z.object({
+        h2h3_ratio_1h: z.optional(combinedRatio),
+        heuristic_ratio_1h: z.optional(combinedRatio),
+        browser_ratio_1h: z.optional(combinedRatio),
+        cache_ratio_1h: z.optional(combinedRatio),
+      }),
+    ),
     divergence: z.array(divergence),
     expected: z.optional(z.object({ reqs_1m: interval })),
     blast_radius: z.optional(

@@ -3,7 +3,8 @@
  * costs more than a look at the window (ranks, scores, divergences) is made only when some threshold compares it.
  */
 import { HOUR_MS } from "../config.ts";
-import { divergences, fitOffsets, type OffsetFit } from "../detect/offsets.ts";
+import { combined } from "../detect/combine.ts";
+import { type DivergingSignal, divergences, fitOffsets, type OffsetFit } from "../detect/offsets.ts";
 import { siteOf, subjectOf } from "../detect/site-view.ts";
 import { globalPopulation, globalSignals } from "../signals/global.ts";
 import type { LocalRanks } from "../signals/ranks.ts";
@@ -104,8 +105,10 @@ export class Readings {
         return (id) => this.#divergence(id, member!);
       case "score":
         return (id) => this.#score(id, member);
+      case "combined":
+        return (id) => this.#combined(id, member as DivergingSignal);
       default:
-        // What this version never computes, such as `combined`, is absent.
+        // What this version never computes is absent.
         return () => undefined;
     }
   }
@@ -134,8 +137,18 @@ export class Readings {
 
   #divergence(id: number, name: string): number | undefined {
     if (this.#window.signals(id) === undefined) return undefined;
+    return divergences(subjectOf(this.#window, id), this.#offsets()).find(({ signal }) => signal === name)
+      ?.score;
+  }
+
+  #combined(id: number, name: DivergingSignal): number | undefined {
+    if (this.#window.signals(id) === undefined) return undefined;
+    return combined(subjectOf(this.#window, id), this.#offsets())[name]?.value;
+  }
+
+  #offsets(): OffsetFit {
     this.#fit ??= fitOffsets(siteOf(this.#window, this.#window.firstDataMs).subjects());
-    return divergences(subjectOf(this.#window, id), this.#fit).find(({ signal }) => signal === name)?.score;
+    return this.#fit;
   }
 
   /** Of one kind, or the highest. */

@@ -146,6 +146,7 @@ describe("reading (contract §4)", () => {
               "reqs_rank_1h": 1, "uas_rank_1h": 4, "paths_rank_1h": 1, "ips_rank_1h": 1, "reqs_quantile_1h": 0.9995, "ips_quantile_1h": 0.9995,
               "population": 2000, "bot_ratio_1h": 0.0, "error_ratio_1h": 0.01, "asns_1h": 40, "hosts_1h": 2},
     "global": {"h2h3_ratio_1h": 0.988, "reqs_rank_1h": 850, "reqs_quantile_1h": 0.99905, "population": 901772, "seen_at": "…"},
+    "combined": {"browser_ratio_1h": {"value": 0.121, "low": 0.112, "high": 0.13}},
     "divergence": [{"signal": "browser_ratio_1h", "local": 0.12, "expected": 0.93, "global": 0.936, "p": 1e-9, "score": 9.0}],
     "expected": {"reqs_1m": {"mean": 110, "low": 82, "high": 141}},
     "waf_expression": "cf.bot_management.ja4 eq \\"t13d1516h2_8daaf6152771_02713d6af862\\"",

@@ -96,8 +96,23 @@ describe("numbers of the full form", () => {
     const seen = (signal: string) => readings.value(readings.column({ signal }));
     expect(seen("global.h2h3_ratio_1h")).toBe(0.9);
     expect(seen("divergence.h2h3_ratio_1h")).toBeGreaterThan(0);
-    for (const name of ["global.population", "divergence.cache_ratio_1h", "combined.h2h3_ratio_1h"])
+    for (const name of ["global.population", "divergence.cache_ratio_1h", "combined.cache_ratio_1h"])
       expect(seen(name)).toBeUndefined();
+  });
+
+  it("CMB-4: a combined ratio is its value, between what is seen here and worldwide; absent where the world is silent", () => {
+    const window = windowOf(
+      ...visits(1, 0, 60, { facts: factBits("h2h3", false), signal: 0.9 }),
+      ...visits(2, 0, 60, { facts: factBits("h2h3", false) }),
+    );
+    const readings = new Readings(window, NOTHING_KNOWN);
+    const seen = (fp: number) => {
+      readings.moveTo(window.fingerprints.id(ja4Of(fp))!);
+      return readings.value(readings.column({ signal: "combined.h2h3_ratio_1h" }));
+    };
+    expect(seen(1)).toBeGreaterThan(0);
+    expect(seen(1)).toBeLessThan(0.9);
+    expect(seen(2)).toBeUndefined();
   });
 
   it("RULE-11: every name is accepted with or without a window as it needs, and refused the other way round", () => {
