@@ -1,4 +1,4 @@
-/** Page cursors: opaque to users, bound to the query that made them. */
+/** Cursors of lists: opaque to users, bound to the query that made them; of the feed: what is wrong with them. */
 import { Problem } from "../base/problem.ts";
 import { base64url } from "../base/random.ts";
 
@@ -29,6 +29,11 @@ export function decodeCursor(text: string, query: string): { value: number; ja4:
   const [madeFor, value, ja4] = parts as unknown[];
   if (madeFor !== query || typeof value !== "number" || typeof ja4 !== "string") throw broken();
   return { value, ja4 };
+}
+
+/** 400: `what` names an event that the feed has not had yet. */
+export function futureCursor(what: string): Problem {
+  return new Problem(400, "future_cursor", `${what} is newer than the newest event.`);
 }
 
 /** `Link` to the next page: the same URL with another cursor. */

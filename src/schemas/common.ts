@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../base/read-limits.ts";
 import { WINDOWS } from "../config.ts";
+import { parseCursor } from "../feed/cursor.ts";
 import { JA4_FORM, JA4_GLOB_FORM } from "../wire/ja4.ts";
 
 /** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
@@ -20,15 +21,26 @@ export const ratio = z.number().check(z.gte(0), z.lte(1));
 export const rank = z.int().check(z.gte(1));
 export const windowName = z.enum(WINDOWS);
 export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
-/** Shards that did not answer. */
 /** Present where counts of the hour are scaled up from sampled uploads. */
 export const sampled = z.optional(z.literal(true));
+/** Shards that did not answer. */
 export const partial = z.optional(z.object({ missing_shards: z.array(count) }));
 /** `limit` of a list's query. */
 export const pageLimit = z._default(
   z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX)),
   LIST_LIMIT_DEFAULT,
 );
+/** A place among the feed's events, in a query. */
+export const feedPosition = z
+  .string()
+  .check(z.refine((text) => parseCursor(text) !== undefined, "not a cursor"));
+/** Some of these names with commas between, in a query. */
+export const namesOf = (known: readonly string[]) =>
+  z
+    .string()
+    .check(
+      z.refine((list) => list.split(",").every((name) => known.includes(name)), `not of ${known.join(", ")}`),
+    );
 export const duration = z.string().check(z.regex(/^\d{1,6}(s|m|h|d)$/));
 
 const fault = z.object({ pointer: z.string(), detail: z.string() }).register(components, {
