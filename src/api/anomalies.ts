@@ -8,7 +8,7 @@ import { feedPosition, ja4Glob, namesOf, pageLimit } from "../schemas/common.ts"
 import { EVENT_KINDS } from "../wire/event.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { futureCursor, nextLink } from "./cursor.ts";
+import { futureCursor, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { validate, validateQuery } from "./validate.ts";
 
 const PATH = "/v1/sites/:site/anomalies";
@@ -27,7 +27,7 @@ const DESCRIPTIONS = {
   ja4: "A glob that knows `*` only; events of the whole site have no fingerprint and are left out.",
   since:
     "Cursor (an event's `sequence`) after which every event is wanted, oldest first; `0` = all that is kept. Absent = the newest event of each anomaly, newest first.",
-  limit: "Rows a page.",
+  limit: PAGE_DESCRIPTIONS.limit,
   cursor:
     "`next_cursor` of the page before. An anomaly that has news between two pages moves to the front of the list.",
 };
@@ -83,16 +83,9 @@ async function list({ at, url }: Call): Promise<Response> {
   });
   if (page === "future_cursor") throw futureCursor("Query parameter since");
   const { events, next, gap } = page;
-  const nextCursor = next === undefined ? undefined : cursorText(next);
-  return json(
-    {
-      anomalies: events.map((event) => JSON.parse(event) as unknown),
-      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
-      ...(gap === undefined ? {} : { gap: { from: cursorText(gap.from), to: cursorText(gap.to) } }),
-    },
-    200,
-    nextCursor === undefined ? {} : nextLink(url, nextCursor),
-  );
+  const anomalies = events.map((event) => JSON.parse(event) as unknown);
+  const lost = gap === undefined ? {} : { gap: { from: cursorText(gap.from), to: cursorText(gap.to) } };
+  return pageAnswer(url, { anomalies, ...lost }, next === undefined ? undefined : cursorText(next));
 }
 
 async function one({ at, params }: Call): Promise<Response> {

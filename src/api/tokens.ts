@@ -21,7 +21,7 @@ import {
 import { holdsSites, staticTokenId } from "./auth.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { nextLink } from "./cursor.ts";
+import { firstPage, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { changedSince, etag, ifMatchParameter, parseIfMatch } from "./if-match.ts";
 import type { StoredToken } from "./objects.ts";
 import { validate, validateQuery } from "./validate.ts";
@@ -36,7 +36,7 @@ const listQuery = z.object({
   limit: pageLimit,
   cursor: z.optional(z.string().check(z.regex(TOKEN_ID, "not a cursor of this list"))),
 });
-const DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page before." };
+
 export const tokenRoutes: Route[] = [
   {
     method: "GET",
@@ -44,7 +44,7 @@ export const tokenRoutes: Route[] = [
     scope: "admin",
     operationId: "listTokens",
     summary: "Tokens by id, without secrets; those of API_TOKENS are marked `static`.",
-    parameters: queryParameters(listQuery.shape, DESCRIPTIONS),
+    parameters: queryParameters(listQuery.shape, PAGE_DESCRIPTIONS),
     answers: { 200: { description: "A page.", schema: tokenList } },
     problems: [400, 503],
     handle: list,
@@ -121,10 +121,8 @@ async function list(call: Call): Promise<Response> {
   const after = [...made, ...call.options.tokens.map(staticOutput)]
     .filter(({ id, sites }) => id > cursor && holdsSites(call.principal, sites))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const items = after.slice(0, limit);
-  const next = after.length > limit ? items[items.length - 1]!.id : undefined;
-  if (next === undefined) return json({ items });
-  return json({ items, next_cursor: next }, 200, nextLink(call.url, next));
+  const { items, next } = firstPage(after, limit);
+  return pageAnswer(call.url, { items }, next);
 }
 
 async function one(call: Call): Promise<Response> {
