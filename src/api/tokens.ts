@@ -11,15 +11,15 @@ import { parseDuration, rfc3339 } from "../base/time.ts";
 import type { Scope, StaticToken } from "../options.ts";
 import { pageLimit } from "../schemas/common.ts";
 import {
-  rotation,
   type TokenOutput,
   tokenInput,
   tokenList,
   tokenOutput,
+  tokenRotation,
   tokenWithSecret,
 } from "../schemas/token.ts";
 import { holdsSites, staticTokenId } from "./auth.ts";
-import { readJson } from "./body.ts";
+import { readJson, readOptionalJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
 import { firstPage, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { changedSince, etag, ifMatchParameter, parseIfMatch } from "./if-match.ts";
@@ -78,7 +78,7 @@ export const tokenRoutes: Route[] = [
     operationId: "rotateToken",
     summary: "Give a token a new secret; the one of before ends after `overlap`.",
     parameters: [ifMatchParameter],
-    body: { "application/json": rotation },
+    body: { "application/json": tokenRotation },
     optionalBody: true,
     answers: { 200: { description: "The new secret, valid at once.", schema: tokenWithSecret } },
     problems: [400, 409, 412, 413, 415, 422, 503],
@@ -154,9 +154,7 @@ async function rotate(call: Call): Promise<Response> {
   const ifMatch = parseIfMatch(call.request);
   // First of all whether there is such a token: a body is of interest only then.
   const held = configuredToken(call) === undefined ? await storedToken(call) : undefined;
-  // Without a body the default counts, and then there is no content type either.
-  const bare = call.request.body === null || call.request.headers.get("content-length") === "0";
-  const { overlap } = validate(rotation, bare ? {} : await readJson(call.request));
+  const { overlap } = validate(tokenRotation, await readOptionalJson(call.request));
   if (held === undefined) throw isConfigured();
   requireHeld(call, held.scopes, held.sites);
   if (held.expires_at !== undefined && Date.parse(held.expires_at) <= Date.now())

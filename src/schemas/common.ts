@@ -3,7 +3,9 @@
  * its type, its validation, its error pointers and its part of the OpenAPI document.
  */
 import * as z from "zod/mini";
+import { ROTATION_OVERLAP_MAX_MS } from "../base/account-limits.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../base/read-limits.ts";
+import { parseDuration } from "../base/time.ts";
 import { WINDOWS } from "../config.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { JA4_FORM, JA4_GLOB_FORM } from "../wire/ja4.ts";
@@ -42,6 +44,10 @@ export const namesOf = (known: readonly string[]) =>
       z.refine((list) => list.split(",").every((name) => known.includes(name)), `not of ${known.join(", ")}`),
     );
 export const duration = z.string().check(z.regex(/^\d{1,6}(s|m|h|d)$/));
+/** How long the secret of before a rotation still counts. */
+export const overlap = duration.check(
+  z.refine((text) => (parseDuration(text) ?? 0) <= ROTATION_OVERLAP_MAX_MS, "a duration from 0s to 7d"),
+);
 
 const fault = z.object({ pointer: z.string(), detail: z.string() }).register(components, {
   id: "Fault",

@@ -1,9 +1,7 @@
 /** Tokens and the audit record as users write and read them (contract §2). */
 import * as z from "zod/mini";
-import { TOKEN_OVERLAP_MAX_MS } from "../base/account-limits.ts";
-import { parseDuration } from "../base/time.ts";
 import { SCOPES, SITE_FORM } from "../options.ts";
-import { components, duration, time } from "./common.ts";
+import { components, overlap, time } from "./common.ts";
 
 const SITES_MAX = 100;
 const NAME_MAX_CHARS = 100;
@@ -38,19 +36,10 @@ export const tokenInput = z
 /** What is made of it: `"*"` is the list of it. */
 export type TokenInput = Omit<z.infer<typeof tokenInput>, "sites"> & { sites: string[] };
 
-export const rotation = z
-  .strictObject({
-    overlap: z._default(
-      duration.check(
-        z.refine((text) => (parseDuration(text) ?? 0) <= TOKEN_OVERLAP_MAX_MS, "a duration from 0s to 7d"),
-      ),
-      "0s",
-    ),
-  })
-  .register(components, {
-    id: "TokenRotation",
-    description: "How long the secrets of before stay valid beside the new one; by default not at all.",
-  });
+export const tokenRotation = z.strictObject({ overlap: z._default(overlap, "0s") }).register(components, {
+  id: "TokenRotation",
+  description: "How long the secrets of before stay valid beside the new one; by default not at all.",
+});
 
 export const tokenOutput = z
   .object({
