@@ -3,13 +3,13 @@
  * beside what the anomaly feed says of it.
  */
 import { readStartArgs, SITE, START_USAGE, type StartArgs } from "./lib/demo/args.ts";
-import { isFree } from "./lib/demo/port.ts";
 import { Demo, stateOf } from "./lib/demo/run.ts";
 import { Screen } from "./lib/demo/screen.ts";
 import { greeting } from "./lib/demo/text.ts";
 import { errorText, Failure } from "./lib/failure.ts";
 import type { Connection } from "./lib/flags.ts";
 import { untilStopped } from "./lib/lifetime.ts";
+import { isFree } from "./lib/port.ts";
 import { openServer, type RunningServer } from "./lib/server.ts";
 import { printable, wantsColor } from "./lib/terminal.ts";
 
