@@ -27,6 +27,17 @@ export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
 export const sampled = z.optional(z.literal(true));
 /** Shards that did not answer. */
 export const partial = z.optional(z.object({ missing_shards: z.array(count) }));
+/** A page of a list; `next_cursor` is absent on the last one. */
+export const pageOf = <Item extends z.ZodMiniType>(item: Item) =>
+  z.object({ items: z.array(item), next_cursor: z.optional(z.string()) });
+/** What an answer to a body of records tells of them; all but `without_ja4` are apart from one another. */
+export const recordCounts = {
+  accepted: count,
+  rejected: count,
+  expired: count,
+  without_ja4: count,
+  errors: z.array(z.object({ index: count, detail: z.string() })),
+};
 /** `limit` of a list's query. */
 export const pageLimit = z._default(
   z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX)),

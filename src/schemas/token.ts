@@ -1,7 +1,7 @@
 /** Tokens and the audit record as users write and read them (contract §2). */
 import * as z from "zod/mini";
 import { SCOPES, SITE_FORM } from "../options.ts";
-import { components, overlap, time } from "./common.ts";
+import { components, overlap, pageOf, time } from "./common.ts";
 
 const SITES_MAX = 100;
 const NAME_MAX_CHARS = 100;
@@ -64,7 +64,7 @@ export const tokenWithSecret = z
   .extend(tokenOutput, { token: z.string() })
   .register(components, { id: "TokenWithSecret", description: "The only answer that holds the secret." });
 
-export const tokenList = z.object({ items: z.array(tokenOutput), next_cursor: z.optional(z.string()) });
+export const tokenList = pageOf(tokenOutput);
 
 export const actor = z
   .union([z.object({ token: z.string() }), z.object({ access: z.string() })])
@@ -92,4 +92,4 @@ export const auditItem = z
   });
 export type AuditItem = z.infer<typeof auditItem>;
 
-export const auditList = z.object({ items: z.array(auditItem), next_cursor: z.optional(z.string()) });
+export const auditList = pageOf(auditItem);
