@@ -101,12 +101,6 @@ export async function readIngestBody(request: Request): Promise<Uint8Array> {
   return encoding === "gzip" ? gunzip(wire) : wire;
 }
 
-/** The JSON body of a request that may come without one, which is `{}`: there is no content type then. Throws 413, 415, 400. */
-export async function readOptionalJson(request: Request): Promise<unknown> {
-  const isBare = request.body === null || request.headers.get("content-length") === "0";
-  return isBare ? {} : readJson(request);
-}
-
 /** A JSON body of the settings kind, of at most `maxBytes`. Throws 413, 415, 400. */
 export async function readJson(request: Request, maxBytes = JSON_BODY_MAX_BYTES): Promise<unknown> {
   if (mediaType(request) !== "application/json") {
@@ -123,4 +117,10 @@ export async function readJson(request: Request, maxBytes = JSON_BODY_MAX_BYTES)
   } catch {
     throw new Problem(400, "bad_json", "The body is not JSON in UTF-8.");
   }
+}
+
+/** The JSON body of a request that may come without one, which is `{}`: there is no content type then. Throws 413, 415, 400. */
+export async function readOptionalJson(request: Request): Promise<unknown> {
+  const isBare = request.body === null || request.headers.get("content-length") === "0";
+  return isBare ? {} : readJson(request);
 }
