@@ -3,7 +3,8 @@ import type { Benchmark, Context, Figure, Series } from "../scripts/lib/bench/be
 import { runScript } from "../scripts/lib/bench/processes.ts";
 import { Failure } from "../scripts/lib/failure.ts";
 import { Workshop } from "./lib/engine.ts";
-import { failedRequests, type Load, loadOf, type Setup, Visitors } from "./lib/visitors.ts";
+import { failedRequests, type Load, loadOf } from "./lib/load.ts";
+import { type Setup, Visitors } from "./lib/visitors.ts";
 import type { EdgeCpuInput, EdgeCpuResult } from "./processes/edge-cpu.ts";
 
 const PRODUCT = "src/index.ts";

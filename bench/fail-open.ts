@@ -1,6 +1,7 @@
 /** Visitors while the observer's objects are down: none may fail, none may wait, and memory stays bounded. */
 import type { Benchmark, Context, Figure, Samples, Series } from "../scripts/lib/bench/benchmark.ts";
-import { failedRequests, type Load, loadOf, type Setup, Visitors } from "./lib/visitors.ts";
+import { failedRequests, type Load, loadOf } from "./lib/load.ts";
+import { type Setup, Visitors } from "./lib/visitors.ts";
 
 const PRODUCT = "src/index.ts";
 const PEER = "off";

@@ -2,11 +2,9 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Benchmark, Context, Figure, Sample, Series } from "../scripts/lib/bench/benchmark.ts";
-import { runScript } from "../scripts/lib/bench/processes.ts";
 import { Failure } from "../scripts/lib/failure.ts";
 import { type RunningEngine, Workshop } from "./lib/engine.ts";
-import { failedRequests, type Load, loadOf } from "./lib/visitors.ts";
-import type { LoadInput, LoadResult } from "./processes/load.ts";
+import { failedRequests, type Load, loadOf, sendLoad } from "./lib/load.ts";
 
 const ENTRIES = { real: "src/index.ts", constant: "bench/workers/rest-constant.ts" } as const;
 type Name = keyof typeof ENTRIES;
@@ -69,7 +67,9 @@ async function run(workshop: Workshop, name: Name, context: Context): Promise<Sa
   try {
     await fill(engine, context.quick ? OBSERVATIONS / 10 : OBSERVATIONS);
     const bytes = await untilRanked(engine);
-    return { ...(await measure(engine, loadOf(context, LOAD))), bytes };
+    const paths = Array.from({ length: ASKED }, (_, i) => `${SITE}/fingerprints/${ja4Of(i)}`);
+    const sample = await sendLoad(engine, loadOf(context, LOAD), "rest", { token: TOKEN, paths });
+    return { ...sample, bytes };
   } finally {
     await engine.stop();
   }
@@ -128,29 +128,4 @@ async function untilRanked(engine: RunningEngine): Promise<number> {
 
 function url({ port }: RunningEngine, path: string): string {
   return `http://127.0.0.1:${port}${path}`;
-}
-
-async function measure(engine: RunningEngine, load: Load): Promise<Sample> {
-  const paths = Array.from({ length: ASKED }, (_, i) => `${SITE}/fingerprints/${ja4Of(i)}`);
-  const input = { port: engine.port, connections: load.connections, api: { token: TOKEN, paths } };
-  const send = (more: Pick<LoadInput, "requests" | "rate">) =>
-    runScript<LoadResult>("bench/processes/load.ts", { ...input, ...more } satisfies LoadInput);
-  const warm = await send({ requests: load.warmUp });
-  const cpuBefore = engine.cpuMs();
-  const closed = await send({ requests: load.closed });
-  const cpuAfter = engine.cpuMs();
-  const steady = await send({ requests: load.steady, rate: load.rate });
-  const reasons = [...warm.reasons, ...closed.reasons, ...steady.reasons];
-  if (reasons.length > 0) process.stderr.write(`rest: failed requests: ${reasons.join("; ")}\n`);
-  return {
-    failed: warm.failed + closed.failed + steady.failed,
-    closed_rps: closed.rps,
-    closed_p50_ms: closed.p50_ms,
-    closed_p99_ms: closed.p99_ms,
-    steady_p50_ms: steady.p50_ms,
-    steady_p99_ms: steady.p99_ms,
-    ...(cpuBefore === undefined || cpuAfter === undefined
-      ? {}
-      : { cpu_us: ((cpuAfter - cpuBefore) * 1_000) / load.closed }),
-  };
 }

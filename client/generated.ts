@@ -116,15 +116,13 @@ export interface Schemas {
     specversion: "1.0";
     id: string;
     source: string;
-    type: "hellotide.site.raised" | "hellotide.site.cleared";
-    subject: string;
     time: string;
+    datacontenttype: "application/json";
+    subject: "site";
     sequence: string;
-    data: {
-      kind: string;
-      severity: string;
-    } & { readonly [name: string]: unknown };
-  } & { readonly [name: string]: unknown };
+    type: "hellotide.site.raised" | "hellotide.site.cleared";
+    data: Schemas["Storm"];
+  };
   HelloEvent: {
     specversion: "1.0";
     id: string;
@@ -597,13 +595,13 @@ export interface Schemas {
     rejected: number;
     expired: number;
     without_ja4: number;
-    skipped: number;
-    sampled?: number;
-    duplicate?: true;
     errors: ReadonlyArray<{
       index: number;
       detail: string;
     }>;
+    skipped: number;
+    sampled?: number;
+    duplicate?: true;
   };
   Observation: {
     timestamp: number | string;

@@ -27,7 +27,6 @@ import { type Options, parseOptions } from "../src/options.ts";
 import type { Isolate } from "../src/worker.ts";
 import type { Env } from "./env.ts";
 import { type IsolateMemory, objectsOf } from "./objects.ts";
-import { withTimeout } from "./timeout.ts";
 
 const memory: IsolateMemory = { maps: new Map(), hash: undefined };
 const agents = new UserAgentClassifier();
@@ -67,8 +66,7 @@ function isolateWith(env: Env): Isolate {
   const objects = objectsOf(env, options, memory);
   const wait = (ms: number) => scheduler.wait(ms);
   const now = () => Date.now();
-  const key = () => withTimeout(objects.hash(), EDGE_SEND_TIMEOUT_MS, "the account's key");
-  const hash = async () => memory.hash ?? (await keyGate.pass(key, now));
+  const hash = async () => memory.hash ?? (await keyGate.pass(objects.hash, now));
   const observed = { site: objects.site, hash, knownHash: () => memory.hash };
   const own = { batch, exchange, rows, peers };
   const observer = { ...own, objects: observed, now, wait, log: logWarning };

@@ -10,6 +10,7 @@ import type {
   IfMatch,
   ItemInputs,
   ItemKind,
+  ItemOutput,
   NewToken,
   PutResult,
   SettingsInput,
@@ -37,6 +38,11 @@ import { feedWebhooks, rotated, withSecrets } from "./webhook-secrets.ts";
 const RETRY_MS = 2 * SECOND_MS;
 const FIRST_EPOCH = 1;
 const HASH_KEY_BYTES = 16;
+
+/** What this object adds to what users write of each kind, from the item that it replaces. */
+const COMPLETED: {
+  [K in ItemKind]: (input: ItemInputs[K], held: ItemOutput<K> | undefined) => ItemInputs[K];
+} = { thresholds: (input) => input, silences: (input) => input, webhooks: withSecrets };
 
 export class Settings extends DurableObject<Env> {
   readonly #options: Options;
@@ -138,7 +144,7 @@ export class Settings extends DurableObject<Env> {
     if (!matches(ifMatch, held?.revision)) return { outcome: "changed" };
     if (held === undefined && this.#store.count(kind) >= ITEMS_MAX[kind]) return { outcome: "full" };
     const now = rfc3339(Date.now());
-    const whole = kind === "webhooks" ? withSecrets(input as never, held?.body as never) : input;
+    const whole = COMPLETED[kind](input, held?.body);
     const body = { ...whole, id, created_at: held?.body.created_at ?? now, updated_at: now };
     const stored = this.#store.put(kind, body);
     await this.#push();
@@ -187,7 +193,7 @@ export class Settings extends DurableObject<Env> {
   /** Replaces everything that users set, in one transaction and with one push. */
   async putAll(input: SettingsInput, ifMatch: IfMatch) {
     if (!matches(ifMatch, this.#store.revision)) return undefined;
-    const held = new Map(this.#store.all().webhooks.map((webhook) => [webhook.id, webhook]));
+    const held = new Map(this.#store.items("webhooks").map(({ body }) => [body.id, body]));
     const webhooks = input.webhooks.map((webhook) => withSecrets(webhook, held.get(webhook.id)));
     const isChanged = this.#store.replaceAll({ ...input, webhooks }, rfc3339(Date.now()));
     // Taken now: others may write during the push.
@@ -202,9 +208,8 @@ export class Settings extends DurableObject<Env> {
   }
 
   /** What the shards run. Silences that have ended are left out; those that end later end by the shards' clocks. */
-  #shardSettings(): ShardSettings {
+  #shardSettings({ revision, thresholds, silences, detection }: StoredSettings): ShardSettings {
     const nowMs = Date.now();
-    const { revision, thresholds, silences, detection } = this.#store.all();
     return {
       revision,
       shards: this.map().shards,
@@ -224,9 +229,9 @@ export class Settings extends DurableObject<Env> {
   async #push(): Promise<void> {
     const { epoch, shards } = this.map();
     await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
-    const settings = this.#shardSettings();
-    const { revision } = settings;
     const all = this.#store.all();
+    const { revision } = all;
+    const settings = this.#shardSettings(all);
     const webhooks = feedWebhooks(all.webhooks, all.thresholds);
     const stubs = new Stubs(this.env, this.#options);
     const told = [

@@ -1,6 +1,7 @@
 /** `npm run replay`: sends a real access log to a server. Totals on standard output, progress on standard error. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorText, Failure } from "./lib/failure.ts";
+import { report } from "./lib/command.ts";
+import { Failure } from "./lib/failure.ts";
 import { untilStopped } from "./lib/lifetime.ts";
 import { REPLAY_USAGE, readReplayArgs } from "./lib/replay/args.ts";
 import { replay } from "./lib/replay/run.ts";
@@ -27,13 +28,6 @@ async function main(): Promise<number> {
   }
 }
 
-function report(error: unknown): number {
-  const isExpected = error instanceof Failure;
-  const stack = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
-  process.stderr.write(`replay: ${isExpected ? error.message : stack}\n`);
-  return isExpected ? error.exitCode : 1;
-}
-
-const code = await main().catch(report);
+const code = await main().catch((error: unknown) => report("replay", error));
 // A pipe may still hold lines, which process.exit would lose.
 process.stdout.write("", () => process.exit(code));

@@ -3,7 +3,8 @@
  * Standard output carries exactly one line, `ready URL`; everything else goes to standard error.
  */
 import { readServeArgs, SERVE_USAGE } from "./lib/args.ts";
-import { errorText, Failure } from "./lib/failure.ts";
+import { report } from "./lib/command.ts";
+import { Failure } from "./lib/failure.ts";
 import { untilStopped } from "./lib/lifetime.ts";
 import { openServer } from "./lib/server.ts";
 
@@ -37,13 +38,4 @@ function log(text: string): void {
   process.stderr.write(text);
 }
 
-function report(error: unknown): number {
-  if (error instanceof Failure) {
-    log(`serve: ${error.message}\n`);
-    return error.exitCode;
-  }
-  log(`serve: ${error instanceof Error ? (error.stack ?? error.message) : errorText(error)}\n`);
-  return 1;
-}
-
-process.exit(await main().catch(report));
+process.exit(await main().catch((error: unknown) => report("serve", error)));

@@ -3,12 +3,12 @@ import { BUGS } from "../test/simulator/bugs.ts";
 import { type Bundles, bundle, load } from "../test/simulator/bundle.ts";
 import { runSeeds } from "../test/simulator/pool.ts";
 import { type Outcome, runSeed } from "../test/simulator/run.ts";
-import { Failure } from "./lib/failure.ts";
+import { report } from "./lib/command.ts";
 import { readSimulateArgs, SIMULATE_USAGE, type SimulateArgs } from "./lib/simulate/args.ts";
 
 const PROGRESS_MS = 10_000;
 
-function report({ seed, faults }: Outcome): void {
+function tell({ seed, faults }: Outcome): void {
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
   const [first = ""] = (faults[0] ?? "").split("\n");
   console.log(`seed ${seed}: ${first.slice(0, 300)}${more}\n  npm run simulate -- --seed ${seed} --trace`);
@@ -43,7 +43,7 @@ async function many(bundles: Bundles, { from, seeds, jobs }: SimulateArgs): Prom
     crashes += outcome.crashes;
     if (outcome.faults.length > 0) {
       failed++;
-      report(outcome);
+      tell(outcome);
     }
     if (Date.now() - saidMs > PROGRESS_MS) {
       saidMs = Date.now();
@@ -88,9 +88,4 @@ async function main(): Promise<number> {
   return holds ? 0 : 1;
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(
-    `simulate: ${error instanceof Failure ? error.message : String((error as Error).stack)}\n`,
-  );
-  return error instanceof Failure ? error.exitCode : 1;
-});
+process.exitCode = await main().catch((error: unknown) => report("simulate", error));

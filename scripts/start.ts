@@ -2,16 +2,18 @@
  * `npm start`: HelloTide at work on this machine, over made-up traffic, until Ctrl-C. What was injected is printed
  * beside what the anomaly feed says of it.
  */
+
+import { report } from "./lib/command.ts";
 import { readStartArgs, SITE, START_USAGE, type StartArgs } from "./lib/demo/args.ts";
-import { isFree } from "./lib/demo/port.ts";
 import { Demo, stateOf } from "./lib/demo/run.ts";
 import { Screen } from "./lib/demo/screen.ts";
 import { greeting } from "./lib/demo/text.ts";
-import { errorText, Failure } from "./lib/failure.ts";
+import { Failure } from "./lib/failure.ts";
 import type { Connection } from "./lib/flags.ts";
 import { untilStopped } from "./lib/lifetime.ts";
+import { isFree } from "./lib/port.ts";
 import { openServer, type RunningServer } from "./lib/server.ts";
-import { printable, wantsColor } from "./lib/terminal.ts";
+import { wantsColor } from "./lib/terminal.ts";
 
 const screen = new Screen(process.stdout, wantsColor(process.stdout, process.env), Date.now);
 
@@ -83,14 +85,9 @@ function log(text: string): void {
   process.stderr.write(text);
 }
 
-function report(error: unknown): number {
+const code = await main().catch((error: unknown) => {
   screen.stopProgress();
-  const isExpected = error instanceof Failure;
-  const stack = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
-  log(`start: ${isExpected ? printable(error.message) : stack}\n`);
-  return isExpected ? error.exitCode : 1;
-}
-
-const code = await main().catch(report);
+  return report("start", error);
+});
 // A pipe may still hold lines, which process.exit would lose.
 process.stdout.write("", () => process.exit(code));

@@ -1,5 +1,5 @@
 /** `npm run tail`: the feed in a terminal. Events on standard output, everything else on standard error. */
-import { errorText, Failure } from "./lib/failure.ts";
+import { report } from "./lib/command.ts";
 import { untilStopped } from "./lib/lifetime.ts";
 import { readTailArgs, TAIL_USAGE } from "./lib/tail/args.ts";
 import { eventLine, jsonLine } from "./lib/tail/format.ts";
@@ -37,14 +37,7 @@ async function main(): Promise<number> {
   return 0;
 }
 
-function report(error: unknown): number {
-  const isExpected = error instanceof Failure;
-  const stack = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
-  process.stderr.write(`tail: ${isExpected ? printable(error.message) : stack}\n`);
-  return isExpected ? error.exitCode : 1;
-}
-
-const code = await main().catch(report);
+const code = await main().catch((error: unknown) => report("tail", error));
 // A pipe may still hold lines, which process.exit would lose; nobody may be reading it any more.
 setTimeout(() => process.exit(code), FLUSH_MAX_MS);
 process.stdout.write("", () => process.exit(code));

@@ -4,7 +4,17 @@
  */
 
 import { RATE_LIMIT_DEFAULT, RATE_LIMIT_MAX } from "./base/account-limits.ts";
-import { parseDuration } from "./base/time.ts";
+import {
+  type Environment,
+  settingCount,
+  settingDuration,
+  settingJson,
+  settingList,
+  settingOf,
+  settingOrigin,
+  settingText,
+  wrongSetting,
+} from "./base/setting.ts";
 import {
   FLUSH_DEFAULT_MS,
   FLUSH_MAX_MS,
@@ -74,8 +84,6 @@ export interface Options {
   orTls: boolean;
 }
 
-export type Environment = Record<string, unknown>;
-
 export const SITE_FORM = /^[a-z0-9-]{1,63}$/;
 export const DEFAULT_SITE = "default";
 const JURISDICTIONS = ["eu", "fedramp", "fedramp-high", "us"];
@@ -90,24 +98,24 @@ export function isSite(text: string): boolean {
 export function parseOptions(env: Environment): Options {
   return {
     sites: sites(env),
-    apiHosts: [...DEFAULT_API_HOSTS, ...list(env, "API_HOSTS")],
-    shards: count(env, "SHARDS", SHARDS_DEFAULT, 1, SHARDS_MAX),
-    tickMs: duration(env, "TICK", TICK_DEFAULT_MS, SECOND_MS, MINUTE_MS),
+    apiHosts: [...DEFAULT_API_HOSTS, ...settingList(env, "API_HOSTS")],
+    shards: settingCount(env, "SHARDS", SHARDS_DEFAULT, 1, SHARDS_MAX),
+    tickMs: settingDuration(env, "TICK", TICK_DEFAULT_MS, SECOND_MS, MINUTE_MS),
     tokens: tokens(env),
     access: access(env),
-    rateLimit: count(env, "RATE_LIMIT", RATE_LIMIT_DEFAULT, 0, RATE_LIMIT_MAX),
-    publicUrl: origin(env, "PUBLIC_URL"),
-    allowedOrigins: list(env, "ALLOWED_ORIGINS"),
+    rateLimit: settingCount(env, "RATE_LIMIT", RATE_LIMIT_DEFAULT, 0, RATE_LIMIT_MAX),
+    publicUrl: settingOrigin(env, "PUBLIC_URL"),
+    allowedOrigins: settingList(env, "ALLOWED_ORIGINS"),
     hashKey: hashKey(env),
-    jurisdiction: oneOf(env, "JURISDICTION", JURISDICTIONS),
-    region: oneOf(env, "REGION", REGIONS),
-    observe: oneOf(env, "OBSERVE", ["on", "off"]) !== "off",
-    originUrl: origin(env, "ORIGIN_URL"),
-    webhookLoopback: oneOf(env, "WEBHOOK_TEST_TARGETS", ["loopback"]) === "loopback",
+    jurisdiction: settingOf(env, "JURISDICTION", JURISDICTIONS),
+    region: settingOf(env, "REGION", REGIONS),
+    observe: settingOf(env, "OBSERVE", ["on", "off"]) !== "off",
+    originUrl: settingOrigin(env, "ORIGIN_URL"),
+    webhookLoopback: settingOf(env, "WEBHOOK_TEST_TARGETS", ["loopback"]) === "loopback",
     ja4Header: headerName(env),
-    flushMs: duration(env, "FLUSH", FLUSH_DEFAULT_MS, SECOND_MS, FLUSH_MAX_MS),
-    signalsHeader: oneOf(env, "SIGNALS_HEADER", ["on", "off"]) === "on",
-    orTls: oneOf(env, "FINGERPRINT", ["ja4", "ja4-or-tls"]) === "ja4-or-tls",
+    flushMs: settingDuration(env, "FLUSH", FLUSH_DEFAULT_MS, SECOND_MS, FLUSH_MAX_MS),
+    signalsHeader: settingOf(env, "SIGNALS_HEADER", ["on", "off"]) === "on",
+    orTls: settingOf(env, "FINGERPRINT", ["ja4", "ja4-or-tls"]) === "ja4-or-tls",
   };
 }
 
@@ -127,51 +135,16 @@ export function hostMatches(hostname: string, patterns: readonly string[]): bool
   );
 }
 
-/** A setting that cannot be; the message names it and never holds its value. */
-export class SettingError extends Error {
-  override readonly name = "SettingError";
-}
-
-function wrong(name: string, wanted: string): SettingError {
-  return new SettingError(`${name} is wrong: expected ${wanted}`);
-}
-
-/** A setting as text; unset, empty and `null` (an unset variable of the local engine) are the same. */
-function text(env: Environment, name: string): string | undefined {
-  const value = env[name];
-  if (value === undefined || value === null || value === "") return undefined;
-  if (typeof value === "string") return value.trim();
-  if (typeof value === "number") return String(value);
-  throw wrong(name, "text");
-}
-
-function list(env: Environment, name: string): string[] {
-  const value = text(env, name);
-  return value === undefined ? [] : value.split(",").flatMap((item) => item.trim().toLowerCase() || []);
-}
-
-function json(env: Environment, name: string, wanted: string): unknown {
-  const value = env[name];
-  // wrangler.toml may hold a table instead of text.
-  if (typeof value === "object" && value !== null) return value;
-  const source = text(env, name);
-  if (source === undefined) return undefined;
-  try {
-    return JSON.parse(source) as unknown;
-  } catch {
-    throw wrong(name, wanted);
-  }
-}
-
 function sites(env: Environment): Map<string, string[]> {
   const wanted = 'a JSON object of site → hosts, such as {"shop":["www.example.com","*.shop.example"]}';
-  const value = json(env, "SITES", wanted) ?? {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("SITES", wanted);
+  const value = settingJson(env, "SITES", wanted) ?? {};
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrongSetting("SITES", wanted);
   const found = new Map<string, string[]>([[DEFAULT_SITE, []]]);
   for (const [site, hosts] of Object.entries(value)) {
-    if (!isSite(site)) throw wrong("SITES", "site names of a–z, 0–9 and -, at most 63 characters");
+    if (!isSite(site)) throw wrongSetting("SITES", "site names of a–z, 0–9 and -, at most 63 characters");
     if (!Array.isArray(hosts) || !hosts.every((host) => typeof host === "string" && host !== "")) {
-      throw wrong("SITES", wanted);
+      throw wrongSetting("SITES", wanted);
     }
     found.set(
       site,
@@ -181,67 +154,40 @@ function sites(env: Environment): Map<string, string[]> {
   return found;
 }
 
-function count(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const value = text(env, name);
-  if (value === undefined) return fallback;
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number < min || number > max)
-    throw wrong(name, `a number from ${min} to ${max}`);
-  return number;
-}
-
-function duration(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const value = text(env, name);
-  if (value === undefined) return fallback;
-  const ms = parseDuration(value);
-  if (ms === undefined || ms < min || ms > max) {
-    throw wrong(name, `a duration from ${min / SECOND_MS}s to ${max / SECOND_MS}s`);
-  }
-  return ms;
-}
-
-function origin(env: Environment, name: string): string | undefined {
-  const value = text(env, name)?.replace(/\/$/, "");
-  if (value !== undefined && !/^https?:\/\/[^/?#@\s]+$/.test(value)) {
-    throw wrong(name, "an origin such as https://www.example.com");
-  }
-  return value;
-}
-
 /** A field name of RFC 9110 §5.1. */
 function headerName(env: Environment): string | undefined {
-  const value = text(env, "JA4_HEADER");
+  const value = settingText(env, "JA4_HEADER");
   if (value !== undefined && !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(value))
-    throw wrong("JA4_HEADER", "a header's name");
+    throw wrongSetting("JA4_HEADER", "a header's name");
   return value;
 }
 
 function tokens(env: Environment): StaticToken[] {
   const wanted = 'a JSON array of {"name","sha256","scopes","sites","expires_at"?}';
-  const value = json(env, "API_TOKENS", wanted) ?? [];
-  if (!Array.isArray(value)) throw wrong("API_TOKENS", wanted);
+  const value = settingJson(env, "API_TOKENS", wanted) ?? [];
+  if (!Array.isArray(value)) throw wrongSetting("API_TOKENS", wanted);
   return value.map((entry: unknown) => {
     const token = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
     if (typeof token.name !== "string" || token.name === "")
-      throw wrong("API_TOKENS", "a name for every token");
+      throw wrongSetting("API_TOKENS", "a name for every token");
     if (typeof token.sha256 !== "string" || !/^[0-9a-fA-F]{64}$/.test(token.sha256)) {
-      throw wrong("API_TOKENS", "sha256 of every token as 64 hex digits");
+      throw wrongSetting("API_TOKENS", "sha256 of every token as 64 hex digits");
     }
     const scopes = token.scopes;
     if (!Array.isArray(scopes) || !scopes.every((scope) => SCOPES.includes(scope))) {
-      throw wrong("API_TOKENS", `scopes of ${SCOPES.join(", ")}`);
+      throw wrongSetting("API_TOKENS", `scopes of ${SCOPES.join(", ")}`);
     }
     const on = token.sites === "*" ? ["*"] : token.sites;
     if (
       !Array.isArray(on) ||
       !on.every((site) => site === "*" || (typeof site === "string" && isSite(site)))
     ) {
-      throw wrong("API_TOKENS", 'sites as ["*"] or a list of names');
+      throw wrongSetting("API_TOKENS", 'sites as ["*"] or a list of names');
     }
     const expires = token.expires_at ?? undefined;
     const expiresAtMs = typeof expires === "string" ? Date.parse(expires) : undefined;
     if (expires !== undefined && (expiresAtMs === undefined || Number.isNaN(expiresAtMs))) {
-      throw wrong("API_TOKENS", "expires_at as an RFC 3339 time");
+      throw wrongSetting("API_TOKENS", "expires_at as an RFC 3339 time");
     }
     return { name: token.name, sha256: token.sha256.toLowerCase(), scopes, sites: on, expiresAtMs };
   });
@@ -252,18 +198,18 @@ const TEAM_HOST = /^[a-z0-9-]{1,63}\.cloudflareaccess\.com$/;
 const ACCESS_SCOPES_DEFAULT: Scope[] = ["read", "feed", "write"];
 
 function access(env: Environment): AccessOptions | undefined {
-  const team = text(env, "ACCESS_TEAM")?.toLowerCase();
+  const team = settingText(env, "ACCESS_TEAM")?.toLowerCase();
   // Tags are hexadecimal, so lower case changes nothing.
-  const audience = list(env, "ACCESS_AUD");
-  const scopes = list(env, "ACCESS_SCOPES");
-  const on = list(env, "ACCESS_SITES");
+  const audience = settingList(env, "ACCESS_AUD");
+  const scopes = settingList(env, "ACCESS_SCOPES");
+  const on = settingList(env, "ACCESS_SITES");
   if (!scopes.every((scope) => (SCOPES as readonly string[]).includes(scope)))
-    throw wrong("ACCESS_SCOPES", `names of ${SCOPES.join(", ")}, with commas between`);
+    throw wrongSetting("ACCESS_SCOPES", `names of ${SCOPES.join(", ")}, with commas between`);
   if (!on.every((site) => site === "*" || isSite(site)))
-    throw wrong("ACCESS_SITES", "`*` or names of sites, with commas between");
+    throw wrongSetting("ACCESS_SITES", "`*` or names of sites, with commas between");
   if (team === undefined && audience.length === 0) return undefined;
   // Without an audience, an assertion for any other application of the team would do.
-  if (audience.length === 0) throw wrong("ACCESS_AUD", "the audience tag of the Access application");
+  if (audience.length === 0) throw wrongSetting("ACCESS_AUD", "the audience tag of the Access application");
   return {
     team: teamOrigin(env, team),
     audience,
@@ -275,11 +221,11 @@ function access(env: Environment): AccessOptions | undefined {
 function teamOrigin(env: Environment, team: string | undefined): string {
   if (team !== undefined && TEAM_NAME.test(team)) return `https://${team}.cloudflareaccess.com`;
   if (team !== undefined && TEAM_HOST.test(team)) return `https://${team}`;
-  const given = team?.includes("://") ? origin(env, "ACCESS_TEAM") : undefined;
+  const given = team?.includes("://") ? settingOrigin(env, "ACCESS_TEAM") : undefined;
   // Keys that come over an open line could be anyone's; loopback is for tests.
   const safe = given !== undefined && /^(https:|http:\/\/(127\.0\.0\.1|localhost)(:\d+)?$)/i.test(given);
   if (!safe)
-    throw wrong(
+    throw wrongSetting(
       "ACCESS_TEAM",
       "the name of the Access team, or its origin such as https://login.example.com",
     );
@@ -287,13 +233,7 @@ function teamOrigin(env: Environment, team: string | undefined): string {
 }
 
 function hashKey(env: Environment): string | undefined {
-  const value = text(env, "HASH_KEY");
-  if (value !== undefined && value.length < 16) throw wrong("HASH_KEY", "at least 16 characters");
-  return value;
-}
-
-function oneOf(env: Environment, name: string, values: string[]): string | undefined {
-  const value = text(env, name);
-  if (value !== undefined && !values.includes(value)) throw wrong(name, values.join(", "));
+  const value = settingText(env, "HASH_KEY");
+  if (value !== undefined && value.length < 16) throw wrongSetting("HASH_KEY", "at least 16 characters");
   return value;
 }

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +10,7 @@ import type { Sample } from "../../scripts/lib/bench/benchmark.ts";
 import { adopt, runScript } from "../../scripts/lib/bench/processes.ts";
 import { Failure } from "../../scripts/lib/failure.ts";
 import { ROOT } from "../../scripts/lib/paths.ts";
+import { freePort } from "../../scripts/lib/port.ts";
 import type { DuckDbInput, DuckDbResult } from "../processes/duckdb.ts";
 import type { RedisInput, RedisResult } from "../processes/redis.ts";
 import { ja4s, observations } from "./observations.ts";
@@ -74,15 +75,6 @@ export async function runRedis(appendOnly: boolean, pool: number): Promise<Sampl
     await ended;
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Failure("no free port");
-  return address.port;
 }
 
 async function listening(port: number): Promise<void> {

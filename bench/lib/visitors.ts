@@ -1,23 +1,12 @@
-/** One run of visitors against one Worker: a fresh engine, warm-up, a closed loop, a steady rate, and what it all cost. */
+/** One run of visitors against one Worker on a fresh engine. */
 import type { ChildProcess } from "node:child_process";
-import type { Context, Sample } from "../../scripts/lib/bench/benchmark.ts";
-import { runScript, startScript } from "../../scripts/lib/bench/processes.ts";
+import type { Sample } from "../../scripts/lib/bench/benchmark.ts";
+import { startScript } from "../../scripts/lib/bench/processes.ts";
 import { Failure } from "../../scripts/lib/failure.ts";
 import type { SettingTexts } from "../../scripts/lib/settings.ts";
-import type { LoadInput, LoadResult } from "../processes/load.ts";
 import { type RunningEngine, Workshop } from "./engine.ts";
+import { type Load, sendLoad } from "./load.ts";
 import { HOST } from "./traffic.ts";
-
-export interface Load {
-  readonly connections: number;
-  readonly warmUp: number;
-  /** Requests as fast as answers come. */
-  readonly closed: number;
-  /** … and at a steady rate. */
-  readonly steady: number;
-  /** Of the steady part, requests a second. */
-  readonly rate: number;
-}
 
 /** The Worker of a variant and how it is set. */
 export interface Setup {
@@ -70,53 +59,13 @@ export class Visitors {
 }
 
 async function measure(engine: RunningEngine, { entry, mustPrint }: Setup, load: Load): Promise<Sample> {
-  const { port } = engine;
-  const { connections, rate } = load;
-  const send = (input: Omit<LoadInput, "port" | "connections">) =>
-    runScript<LoadResult>("bench/processes/load.ts", { port, connections, ...input });
-
-  const warm = await send({ requests: load.warmUp });
-  const rssBefore = engine.rssMb();
-  const cpuBefore = engine.cpuMs();
-  const closed = await send({ requests: load.closed });
-  const cpuAfter = engine.cpuMs();
-  const steady = await send({ requests: load.steady, rate });
-  const rssAfter = engine.rssMb();
+  const sample = await sendLoad(engine, load, entry);
   if (mustPrint !== undefined && !engine.printed(mustPrint)) {
     throw new Failure(`${entry}: the engine did not print "${mustPrint}", so the run shows nothing`);
   }
-  const reasons = [...warm.reasons, ...closed.reasons, ...steady.reasons];
-  if (reasons.length > 0) process.stderr.write(`${entry}: failed requests: ${reasons.join("; ")}\n`);
-  return {
-    requests: load.warmUp + load.closed + load.steady,
-    failed: warm.failed + closed.failed + steady.failed,
-    closed_rps: closed.rps,
-    closed_p50_ms: closed.p50_ms,
-    closed_p99_ms: closed.p99_ms,
-    steady_p50_ms: steady.p50_ms,
-    steady_p99_ms: steady.p99_ms,
-    ...(cpuBefore === undefined || cpuAfter === undefined
-      ? {}
-      : { cpu_us: ((cpuAfter - cpuBefore) * 1_000) / load.closed }),
-    ...(rssBefore === undefined || rssAfter === undefined
-      ? {}
-      : { rss_mb: rssAfter, rss_growth_mb: rssAfter - rssBefore }),
-    log_lines: engine.lines(),
-  };
+  return { ...sample, log_lines: engine.lines() };
 }
 
 function nameOf(entry: string): string {
   return entry.replaceAll("/", "-");
-}
-
-/** Of a full run and of a smoke run. */
-export function loadOf({ quick }: Context, full: Load): Load {
-  if (!quick) return full;
-  return { connections: 8, warmUp: 100, closed: 600, steady: 100, rate: 500 };
-}
-
-/** One line when a visitor did not get what the origin sent. */
-export function failedRequests(variant: string, runs: readonly Sample[]): string[] {
-  const failed = runs.reduce((sum, run) => sum + (run.failed ?? 0), 0);
-  return failed === 0 ? [] : [`${variant}: ${failed} visitor requests failed`];
 }

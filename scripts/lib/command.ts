@@ -1,6 +1,7 @@
-/** What the commands share that run some named things and print one table. */
+/** What the commands share: how they end, and for those that run some named things what they were asked for. */
 import { errorText, Failure } from "./failure.ts";
 import { parseFlags } from "./flags.ts";
+import { printable } from "./terminal.ts";
 
 export interface Chosen<T> {
   readonly chosen: readonly T[];
@@ -36,13 +37,16 @@ export function log(line: string): void {
 /** Runs `main` to its exit code. A signal ends it by way of `exit`, so that the processes that it started end as well. */
 export async function run(command: string, main: () => Promise<number>): Promise<never> {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => process.exit(1));
-  try {
-    return process.exit(await main());
-  } catch (error) {
-    const expected = error instanceof Failure;
-    log(
-      `${command}: ${error instanceof Error && !expected ? (error.stack ?? error.message) : errorText(error)}`,
-    );
-    return process.exit(expected ? error.exitCode : 1);
+  return process.exit(await main().catch((error: unknown) => report(command, error)));
+}
+
+/** Tells on standard error why a command ended: an expected failure by its message, anything else with its stack. Answers the exit code. */
+export function report(command: string, error: unknown): number {
+  if (error instanceof Failure) {
+    // What others have sent may stand in it: further lines are indented, so that none looks like one of ours.
+    log(`${command}: ${error.message.split("\n").map(printable).join("\n  ")}`);
+    return error.exitCode;
   }
+  log(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : errorText(error)}`);
+  return 1;
 }

@@ -2,33 +2,24 @@
 import * as z from "zod/mini";
 import { Problem } from "../base/problem.ts";
 import { rfc3339 } from "../base/time.ts";
-import { cursorText, parseCursor } from "../feed/cursor.ts";
+import { cursorText } from "../feed/cursor.ts";
 import { anomaly, anomalyList, feedback, feedbackInput } from "../schemas/anomalies.ts";
-import { ja4Glob, pageLimit } from "../schemas/common.ts";
+import { feedPosition, ja4Glob, namesOf, pageLimit } from "../schemas/common.ts";
 import { EVENT_KINDS } from "../wire/event.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { nextLink } from "./cursor.ts";
+import { futureCursor, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { validate, validateQuery } from "./validate.ts";
 
 const PATH = "/v1/sites/:site/anomalies";
 
-const position = z.string().check(z.refine((text) => parseCursor(text) !== undefined, "not a cursor"));
-const kinds = z
-  .string()
-  .check(
-    z.refine(
-      (list) => list.split(",").every((name) => EVENT_KINDS.includes(name)),
-      `not of ${EVENT_KINDS.join(", ")}`,
-    ),
-  );
 const listQuery = z.object({
   active: z.optional(z.enum(["true", "false"])),
-  kind: z.optional(kinds),
+  kind: z.optional(namesOf(EVENT_KINDS)),
   ja4: z.optional(ja4Glob),
-  since: z.optional(position),
+  since: z.optional(feedPosition),
   limit: pageLimit,
-  cursor: z.optional(position),
+  cursor: z.optional(feedPosition),
 });
 const DESCRIPTIONS = {
   active: "`true` = only those that were not cleared yet, `false` = only those that were.",
@@ -36,7 +27,7 @@ const DESCRIPTIONS = {
   ja4: "A glob that knows `*` only; events of the whole site have no fingerprint and are left out.",
   since:
     "Cursor (an event's `sequence`) after which every event is wanted, oldest first; `0` = all that is kept. Absent = the newest event of each anomaly, newest first.",
-  limit: "Rows a page.",
+  limit: PAGE_DESCRIPTIONS.limit,
   cursor:
     "`next_cursor` of the page before. An anomaly that has news between two pages moves to the front of the list.",
 };
@@ -90,19 +81,11 @@ async function list({ at, url }: Call): Promise<Response> {
     ...(cursor === undefined ? {} : { cursor: Number(cursor) }),
     limit,
   });
-  if (page === "future_cursor")
-    throw new Problem(400, "future_cursor", "Query parameter since: newer than the newest event.");
+  if (page === "future_cursor") throw futureCursor("Query parameter since");
   const { events, next, gap } = page;
-  const nextCursor = next === undefined ? undefined : cursorText(next);
-  return json(
-    {
-      anomalies: events.map((event) => JSON.parse(event) as unknown),
-      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
-      ...(gap === undefined ? {} : { gap: { from: cursorText(gap.from), to: cursorText(gap.to) } }),
-    },
-    200,
-    nextCursor === undefined ? {} : nextLink(url, nextCursor),
-  );
+  const anomalies = events.map((event) => JSON.parse(event) as unknown);
+  const lost = gap === undefined ? {} : { gap: { from: cursorText(gap.from), to: cursorText(gap.to) } };
+  return pageAnswer(url, { anomalies, ...lost }, next === undefined ? undefined : cursorText(next));
 }
 
 async function one({ at, params }: Call): Promise<Response> {

@@ -8,15 +8,14 @@ import { errorClass } from "../base/log.ts";
 import { asProblem, unavailable } from "../base/problem.ts";
 import { pageLimit } from "../schemas/common.ts";
 import { auditList } from "../schemas/token.ts";
-import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { nextLink } from "./cursor.ts";
+import { type Call, queryParameters, type Route } from "./call.ts";
+import { firstPage, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { validateQuery } from "./validate.ts";
 
 const listQuery = z.object({
   limit: pageLimit,
   cursor: z.optional(z.string().check(z.regex(/^\d{16}$/, "not a cursor of this list"))),
 });
-const DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page before." };
 
 export const auditRoutes: Route[] = [
   {
@@ -25,7 +24,7 @@ export const auditRoutes: Route[] = [
     scope: "admin",
     operationId: "listAudit",
     summary: "Every change, newest first; kept 90 days or 100,000 records.",
-    parameters: queryParameters(listQuery.shape, DESCRIPTIONS),
+    parameters: queryParameters(listQuery.shape, PAGE_DESCRIPTIONS),
     answers: { 200: { description: "A page.", schema: auditList } },
     problems: [400, 503],
     handle: list,
@@ -38,10 +37,8 @@ async function list({ url, objects, principal }: Call): Promise<Response> {
   // What belongs to no site, tokens above all, is shown to callers for every site only.
   const sites = principal.sites.includes("*") ? undefined : [...principal.sites];
   const found = await objects.account().audit(before, limit + 1, sites);
-  const items = found.slice(0, limit);
-  const next = found.length > limit ? items[items.length - 1]!.id : undefined;
-  if (next === undefined) return json({ items });
-  return json({ items, next_cursor: next }, 200, nextLink(url, next));
+  const { items, next } = firstPage(found, limit);
+  return pageAnswer(url, { items }, next);
 }
 
 /** How the record names what a route does; `undefined` when it changes nothing that is recorded. */

@@ -118,3 +118,9 @@ export async function readJson(request: Request, maxBytes = JSON_BODY_MAX_BYTES)
     throw new Problem(400, "bad_json", "The body is not JSON in UTF-8.");
   }
 }
+
+/** The JSON body of a request that may come without one, which is `{}`: there is no content type then. Throws 413, 415, 400. */
+export async function readOptionalJson(request: Request): Promise<unknown> {
+  const isBare = request.body === null || request.headers.get("content-length") === "0";
+  return isBare ? {} : readJson(request);
+}

@@ -1,6 +1,7 @@
-/** Page cursors: opaque to users, bound to the query that made them. */
+/** Pages of lists. Their cursors are opaque to users, and bound to the query that made them or the id of an item. */
 import { Problem } from "../base/problem.ts";
 import { base64url } from "../base/random.ts";
+import { json } from "./call.ts";
 
 interface Position {
   /** The query that the cursor belongs to. */
@@ -31,9 +32,28 @@ export function decodeCursor(text: string, query: string): { value: number; ja4:
   return { value, ja4 };
 }
 
-/** `Link` to the next page: the same URL with another cursor. */
-export function nextLink(url: URL, cursor: string): Record<string, string> {
+/** 400: `what` names an event that the feed has not had yet. */
+export function futureCursor(what: string): Problem {
+  return new Problem(400, "future_cursor", `${what} is newer than the newest event.`);
+}
+
+/** Of a list's query, in the OpenAPI document. */
+export const PAGE_DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page before." };
+
+/** The first `limit` of what was found; `next`: the last one's id, where more were found. */
+export function firstPage<T extends { id: string }>(
+  found: readonly T[],
+  limit: number,
+): { items: T[]; next: string | undefined } {
+  const items = found.slice(0, limit);
+  return { items, next: found.length > limit ? items[items.length - 1]?.id : undefined };
+}
+
+/** A page as it is answered: with `next_cursor` and a `Link`, the same URL with that cursor, or as the last one without. */
+export function pageAnswer(url: URL, page: object, nextCursor: string | undefined): Response {
+  if (nextCursor === undefined) return json(page);
   const next = new URL(url);
-  next.searchParams.set("cursor", cursor);
-  return { link: `<${next.pathname}${next.search}>; rel="next"` };
+  next.searchParams.set("cursor", nextCursor);
+  const link = `<${next.pathname}${next.search}>; rel="next"`;
+  return json({ ...page, next_cursor: nextCursor }, 200, { link });
 }

@@ -4,8 +4,8 @@ import { type FamilyPosition, mergeFamilies } from "../reading/families.ts";
 import { pageLimit } from "../schemas/common.ts";
 import { familyList } from "../schemas/reading.ts";
 import { PARTS } from "../window/families.ts";
-import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { decodeCursor, encodeCursor, nextLink } from "./cursor.ts";
+import { type Call, queryParameters, type Route } from "./call.ts";
+import { decodeCursor, encodeCursor, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { gather, partialOf } from "./gather.ts";
 import { validateQuery } from "./validate.ts";
 
@@ -16,8 +16,7 @@ const familyQuery = z.object({
 });
 const DESCRIPTIONS = {
   part: "Which part is shared: `a` (protocol, version, counts, ALPN), `b` (ciphers), `c` (extensions).",
-  limit: "Rows a page.",
-  cursor: "`next_cursor` of the page before.",
+  ...PAGE_DESCRIPTIONS,
 };
 
 export const familyRoutes: Route[] = [
@@ -46,15 +45,7 @@ async function list({ at, url }: Call): Promise<Response> {
     next === undefined
       ? undefined
       : encodeCursor({ query: madeFor, value: next.reqs, ja4: String(next.family) });
-  return json(
-    {
-      families,
-      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
-      ...partialOf(missing),
-    },
-    200,
-    nextCursor === undefined ? {} : nextLink(url, nextCursor),
-  );
+  return pageAnswer(url, { families, ...partialOf(missing) }, nextCursor);
 }
 
 /** A family stands in the place of a fingerprint in its cursors. */

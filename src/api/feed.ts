@@ -8,25 +8,20 @@ import { rfc3339 } from "../base/time.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
 import { acceptsSse } from "../feed/sse.ts";
-import { ja4Glob } from "../schemas/common.ts";
+import { feedPosition, ja4Glob, namesOf } from "../schemas/common.ts";
 import { feedTicket } from "../schemas/feed.ts";
 import { EVENT_KINDS, EVENT_TYPES } from "../wire/event.ts";
 import { unauthorized } from "./auth.ts";
 import { type Call, json, type Parameter, queryParameters, type Route } from "./call.ts";
+import { futureCursor } from "./cursor.ts";
 import { eventStream, type Upstream } from "./feed-stream.ts";
 import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
 import { validateQuery } from "./validate.ts";
 
 export const FEED_PATH = "/v1/sites/:site/feed";
 
-const namesOf = (known: readonly string[]) =>
-  z
-    .string()
-    .check(
-      z.refine((list) => list.split(",").every((name) => known.includes(name)), `not of ${known.join(", ")}`),
-    );
 const feedQuery = z.object({
-  since: z.optional(z.string().check(z.refine((text) => parseCursor(text) !== undefined, "not a cursor"))),
+  since: z.optional(feedPosition),
   kind: z.optional(namesOf(EVENT_KINDS)),
   type: z.optional(namesOf(EVENT_TYPES)),
   ja4: z.optional(ja4Glob),
@@ -158,8 +153,7 @@ async function subscribe(
   const headers = new Headers({ upgrade: "websocket", [SUBSCRIPTION_HEADER]: JSON.stringify(subscription) });
   if (protocol !== undefined) headers.set("sec-websocket-protocol", protocol);
   const response = await at.feed().fetch(new Request(url.origin, { headers }));
-  if (response.status === 400)
-    throw new Problem(400, "future_cursor", "The cursor is newer than the newest event.");
+  if (response.status === 400) throw futureCursor("The cursor");
   return response;
 }
 

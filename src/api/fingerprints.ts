@@ -20,7 +20,7 @@ import { summary } from "../schemas/summary.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { decodeCursor, encodeCursor, nextLink } from "./cursor.ts";
+import { decodeCursor, encodeCursor, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { gather, partialOf } from "./gather.ts";
 import { validate, validateQuery } from "./validate.ts";
 
@@ -37,8 +37,7 @@ const DESCRIPTIONS = {
   order: "Direction; fingerprints with equal values come in alphabetical order.",
   window: "The window of the numbers; fingerprints without a request in it are left out.",
   ja4: "A glob that knows `*` only.",
-  limit: "Rows a page.",
-  cursor: "`next_cursor` of the page before.",
+  ...PAGE_DESCRIPTIONS,
 };
 
 export const fingerprintRoutes: Route[] = [
@@ -127,16 +126,8 @@ async function list({ at, url }: Call): Promise<Response> {
     answers.map((answer) => answer.rows),
   );
   const nextCursor = next === undefined ? undefined : encodeCursor({ query: madeFor, ...next });
-  return json(
-    {
-      as_of: rfc3339(Math.min(...answers.map(({ asOfMs }) => asOfMs))),
-      fingerprints: rows,
-      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
-      ...partialOf(missing),
-    },
-    200,
-    nextCursor === undefined ? {} : nextLink(url, nextCursor),
-  );
+  const asOf = rfc3339(Math.min(...answers.map(({ asOfMs }) => asOfMs)));
+  return pageAnswer(url, { as_of: asOf, fingerprints: rows, ...partialOf(missing) }, nextCursor);
 }
 
 /** The path's fingerprint; throws 400 for what is none. */

@@ -11,7 +11,7 @@ import { pageLimit } from "../schemas/common.ts";
 import { isSameItem, itemId } from "../schemas/item.ts";
 import { readJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { nextLink } from "./cursor.ts";
+import { firstPage, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { changedSince, etag, ifMatchParameter, parseIfMatch } from "./if-match.ts";
 import type { IfMatch, ItemInputs, ItemKind, ItemOutput, PutResult } from "./objects.ts";
 import { validate, validateQuery } from "./validate.ts";
@@ -44,7 +44,6 @@ const listQuery = z.object({
   limit: pageLimit,
   cursor: z.optional(itemId),
 });
-const DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page before." };
 
 /** The five routes of a kind. */
 export function itemRoutes<K extends ItemKind, Written extends { id?: string | undefined }>(
@@ -62,7 +61,7 @@ export function itemRoutes<K extends ItemKind, Written extends { id?: string | u
       scope: "read",
       operationId: `list${name}s`,
       summary: summaries.list,
-      parameters: queryParameters(listQuery.shape, DESCRIPTIONS),
+      parameters: queryParameters(listQuery.shape, PAGE_DESCRIPTIONS),
       answers: { 200: { description: "A page.", schema: list } },
       problems: [400, 503],
       handle: (call) => listItems(resource, call),
@@ -129,14 +128,11 @@ async function shown<K extends ItemKind>(
 async function listItems<K extends ItemKind>(resource: AnyResource<K>, call: Call): Promise<Response> {
   const { limit, cursor } = validateQuery(listQuery, call.url.searchParams);
   const found = await call.at.settings().items(resource.kind, cursor ?? "", limit + 1);
-  const page = found.slice(0, limit).map(({ body }) => body);
-  const next = found.length > limit ? page[page.length - 1]?.id : undefined;
-  const items = await shown(resource, call, page);
-  return json(
-    { items, ...(next === undefined ? {} : { next_cursor: next }) },
-    200,
-    next === undefined ? {} : nextLink(call.url, next),
+  const { items, next } = firstPage(
+    found.map(({ body }) => body),
+    limit,
   );
+  return pageAnswer(call.url, { items: await shown(resource, call, items) }, next);
 }
 
 async function one<K extends ItemKind>(resource: AnyResource<K>, call: Call): Promise<Response> {

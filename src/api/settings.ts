@@ -16,6 +16,13 @@ import { validate } from "./validate.ts";
 import { webhookResource } from "./webhooks.ts";
 
 const PATH = "/v1/sites/:site/settings";
+/** What single writes of each kind refuse at this time, and this document too. */
+const CHECKS: { [K in ItemKind]: Required<Pick<Resource<K, never>, "faultsAt">> } = {
+  thresholds: thresholdResource,
+  silences: silenceResource,
+  webhooks: webhookResource,
+};
+const KINDS = Object.keys(CHECKS) as ItemKind[];
 
 export const settingsRoutes: Route[] = [
   {
@@ -65,12 +72,9 @@ async function put({ request, at, options }: Call): Promise<Response> {
     webhooks: normalItems(webhookResource, written.webhooks),
     detection: written.detection,
   };
-  throwFaults(faultsOf(webhookResource, input.webhooks, [], options));
-  const faults = faultsOf(silenceResource, input.silences, [], options);
-  if (faults.length > 0) {
-    const { silences } = await at.settings().all();
-    throwFaults(faultsOf(silenceResource, input.silences, silences, options));
-  }
+  const faults = (held?: StoredSettings) =>
+    KINDS.flatMap((kind) => faultsOf(kind, input[kind], held?.[kind] ?? [], options));
+  if (faults().length > 0) throwFaults(faults(await at.settings().all()));
   const stored = await at.settings().putAll(input, ifMatch);
   if (stored === undefined) throw changedSince("site's settings");
   return answer(stored, stored.newWebhooks);
@@ -85,17 +89,15 @@ function normalItems<K extends ItemKind, W extends { id?: string | undefined }>(
 
 /** What is wrong with items now, with pointers into the document; what is `held` already may stay. */
 function faultsOf<K extends ItemKind>(
-  { kind, faultsAt }: Pick<Resource<K, never>, "kind" | "faultsAt">,
+  kind: K,
   items: readonly (ItemInputs[K] & { id: string })[],
   held: readonly ItemOutput<K>[],
   options: Options,
 ): Fault[] {
   const nowMs = Date.now();
   return items.flatMap((item, i) => {
-    if (held.some((one) => one.id === item.id && isSameItem(one, item))) return [];
-    return (faultsAt?.(item, nowMs, options) ?? []).map(({ pointer, detail }) => ({
-      pointer: `/${kind}/${i}${pointer}`,
-      detail,
-    }));
+    const faults = CHECKS[kind].faultsAt(item, nowMs, options);
+    if (faults.length === 0 || held.some((one) => one.id === item.id && isSameItem(one, item))) return [];
+    return faults.map(({ pointer, detail }) => ({ pointer: `/${kind}/${i}${pointer}`, detail }));
   });
 }

@@ -11,17 +11,17 @@ import { parseDuration, rfc3339 } from "../base/time.ts";
 import type { Scope, StaticToken } from "../options.ts";
 import { pageLimit } from "../schemas/common.ts";
 import {
-  rotation,
   type TokenOutput,
   tokenInput,
   tokenList,
   tokenOutput,
+  tokenRotation,
   tokenWithSecret,
 } from "../schemas/token.ts";
 import { holdsSites, staticTokenId } from "./auth.ts";
-import { readJson } from "./body.ts";
+import { readJson, readOptionalJson } from "./body.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
-import { nextLink } from "./cursor.ts";
+import { firstPage, PAGE_DESCRIPTIONS, pageAnswer } from "./cursor.ts";
 import { changedSince, etag, ifMatchParameter, parseIfMatch } from "./if-match.ts";
 import type { StoredToken } from "./objects.ts";
 import { validate, validateQuery } from "./validate.ts";
@@ -36,7 +36,7 @@ const listQuery = z.object({
   limit: pageLimit,
   cursor: z.optional(z.string().check(z.regex(TOKEN_ID, "not a cursor of this list"))),
 });
-const DESCRIPTIONS = { limit: "Rows a page.", cursor: "`next_cursor` of the page before." };
+
 export const tokenRoutes: Route[] = [
   {
     method: "GET",
@@ -44,7 +44,7 @@ export const tokenRoutes: Route[] = [
     scope: "admin",
     operationId: "listTokens",
     summary: "Tokens by id, without secrets; those of API_TOKENS are marked `static`.",
-    parameters: queryParameters(listQuery.shape, DESCRIPTIONS),
+    parameters: queryParameters(listQuery.shape, PAGE_DESCRIPTIONS),
     answers: { 200: { description: "A page.", schema: tokenList } },
     problems: [400, 503],
     handle: list,
@@ -78,7 +78,7 @@ export const tokenRoutes: Route[] = [
     operationId: "rotateToken",
     summary: "Give a token a new secret; the one of before ends after `overlap`.",
     parameters: [ifMatchParameter],
-    body: { "application/json": rotation },
+    body: { "application/json": tokenRotation },
     optionalBody: true,
     answers: { 200: { description: "The new secret, valid at once.", schema: tokenWithSecret } },
     problems: [400, 409, 412, 413, 415, 422, 503],
@@ -121,10 +121,8 @@ async function list(call: Call): Promise<Response> {
   const after = [...made, ...call.options.tokens.map(staticOutput)]
     .filter(({ id, sites }) => id > cursor && holdsSites(call.principal, sites))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const items = after.slice(0, limit);
-  const next = after.length > limit ? items[items.length - 1]!.id : undefined;
-  if (next === undefined) return json({ items });
-  return json({ items, next_cursor: next }, 200, nextLink(call.url, next));
+  const { items, next } = firstPage(after, limit);
+  return pageAnswer(call.url, { items }, next);
 }
 
 async function one(call: Call): Promise<Response> {
@@ -156,9 +154,7 @@ async function rotate(call: Call): Promise<Response> {
   const ifMatch = parseIfMatch(call.request);
   // First of all whether there is such a token: a body is of interest only then.
   const held = configuredToken(call) === undefined ? await storedToken(call) : undefined;
-  // Without a body the default counts, and then there is no content type either.
-  const bare = call.request.body === null || call.request.headers.get("content-length") === "0";
-  const { overlap } = validate(rotation, bare ? {} : await readJson(call.request));
+  const { overlap } = validate(tokenRotation, await readOptionalJson(call.request));
   if (held === undefined) throw isConfigured();
   requireHeld(call, held.scopes, held.sites);
   if (held.expires_at !== undefined && Date.parse(held.expires_at) <= Date.now())

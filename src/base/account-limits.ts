@@ -6,9 +6,9 @@ import { API_CALL_TIMEOUT_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../config.ts
 
 /** Tokens made by the API; an isolate holds all their digests, some 300 B each. */
 export const TOKENS_MAX = 1_000;
-/** After a rotation the secret of before may stay valid this long … */
-export const TOKEN_OVERLAP_MAX_MS = 7 * 24 * HOUR_MS;
-/** … and of several rotations in a row this many are. */
+/** After a rotation, of a webhook too, the secret of before may stay valid this long … */
+export const ROTATION_OVERLAP_MAX_MS = 7 * 24 * HOUR_MS;
+/** … and of several rotations of a token in a row this many are. */
 export const TOKEN_SECRETS_MAX = 5;
 /** An isolate asks for the list of tokens again when its own is older; one request asks, the others go on. */
 export const TOKENS_FRESH_MS = 30 * SECOND_MS;

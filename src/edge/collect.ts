@@ -8,12 +8,16 @@ import { RowMaker } from "./row.ts";
 import { ShardedFrames } from "./sharded.ts";
 import type { UserAgentClassifier } from "./user-agent.ts";
 
-export interface Collected {
+/** What the answer tells of the records of a body. */
+export interface RecordCounts {
   accepted: number;
   rejected: number;
   expired: number;
   withoutJa4: number;
   errors: { index: number; detail: string }[];
+}
+
+export interface Collected extends RecordCounts {
   /** Frames in the making, by shard. */
   builders: Map<number, FrameBuilder[]>;
 }

@@ -10,6 +10,7 @@ import type { Counters } from "../wire/frame.ts";
 import { readLogpush } from "../wire/logpush.ts";
 import { type Observation, parseObservation } from "../wire/observation.ts";
 import { FRAME_SOURCE_BYTES, frameId } from "./channels.ts";
+import type { RecordCounts } from "./collect.ts";
 import { type FrameIds, type Parcel, parcels } from "./dispatch.ts";
 import { RowMaker } from "./row.ts";
 import { ShardedFrames } from "./sharded.ts";
@@ -22,14 +23,9 @@ const CHUNK_PARTS_MAX = 4;
 const CHUNKS_A_SOURCE = FRAME_ID_WINDOW / CHUNK_PARTS_MAX;
 
 /** What the answer tells of an upload. */
-export interface LogpushCounts {
-  accepted: number;
-  rejected: number;
-  expired: number;
-  withoutJa4: number;
+export interface LogpushCounts extends RecordCounts {
   /** Subrequests of Workers. */
   skipped: number;
-  errors: { index: number; detail: string }[];
 }
 
 export interface LogpushPlace {

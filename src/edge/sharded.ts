@@ -1,6 +1,6 @@
 /** Rows sorted into frames in the making, by the shard that owns them. */
-import { shardOf } from "../base/hash.ts";
 import { FrameBuilder, type Row } from "../wire/frame-builder.ts";
+import { shardOfRow } from "./split.ts";
 
 export class ShardedFrames {
   readonly builders = new Map<number, FrameBuilder[]>();
@@ -10,10 +10,9 @@ export class ShardedFrames {
     this.#map = map;
   }
 
-  /** `index`: the row's place in its request; rows without a fingerprint belong to no shard and are spread by it. */
+  /** `index`: the row's place in its request, which spreads rows without a fingerprint. */
   add(row: Row, index: number): void {
-    const { epoch, shards } = this.#map;
-    const shard = row.ja4 === "" ? index % shards : shardOf(row.ja4, shards, epoch);
+    const shard = shardOfRow(row.ja4, this.#map, index);
     const list = this.builders.get(shard) ?? [];
     this.builders.set(shard, list);
     let last = list[list.length - 1];

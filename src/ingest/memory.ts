@@ -9,7 +9,7 @@ import { EvidenceRing } from "../detect/evidence-ring.ts";
 import { Window } from "../window/window.ts";
 import type { Frame } from "../wire/frame.ts";
 import { KEY_WORDS } from "../wire/key.ts";
-import { FrameIds } from "./frame-ids.ts";
+import { TakenFrames } from "./taken-frames.ts";
 import { addLogged, type LoggedTotals, noLogged } from "./totals.ts";
 
 /** A place in the log, by the minute's table and the row in it. */
@@ -34,7 +34,7 @@ const LAYOUT = layoutOf("shard memory", "minute", "seq", "totals");
 export class ShardMemory {
   readonly window: Window;
   readonly evidence: EvidenceRing;
-  readonly ids: FrameIds;
+  readonly ids: TakenFrames;
   /** Totals of the minutes (of arrival) that are in the log. */
   readonly perMinute: Map<number, LoggedTotals>;
   /** How far the window lies behind the time at which a row is written, ms. Not in the image: `DelayChange`s are kept apart. */
@@ -55,7 +55,7 @@ export class ShardMemory {
     return new ShardMemory({
       window: new Window(seed),
       evidence: new EvidenceRing(),
-      ids: new FrameIds(),
+      ids: new TakenFrames(),
       perMinute: new Map(),
       position: LOG_START,
     });
@@ -113,7 +113,7 @@ export class ShardMemory {
       from.section(LAYOUT);
       const position = { minute: from.int(), seq: from.int() };
       const perMinute = new Map(parseTotals(from.bytes()));
-      const ids = FrameIds.readImage(from);
+      const ids = TakenFrames.readImage(from);
       const evidence = EvidenceRing.readImage(from);
       const window = Window.readImage(from);
       return new ShardMemory({ window, evidence, ids, perMinute, position });

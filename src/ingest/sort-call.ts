@@ -1,7 +1,7 @@
 /** What of a call is new: frames are checked and told from duplicates before they queue. */
 import { decodeFrame, type Frame, FrameError, type FrameFault, type Source } from "../wire/frame.ts";
-import type { FrameAge } from "./frame-ids.ts";
 import type { Entry } from "./group-commit.ts";
+import type { FrameAge } from "./taken-frames.ts";
 
 export interface KnownFrame {
   /** The frame's id as a binary string. */

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { FEEDBACK_NOTE_MAX_CHARS } from "../base/read-limits.ts";
 import { components, cursor, time } from "./common.ts";
-import { anomalyEvent, thresholdEvent } from "./feed.ts";
+import { anomalyEvent, siteEvent, thresholdEvent } from "./feed.ts";
 
 const verdict = z.enum(["true", "false"]);
 const note = z.string().check(z.maxLength(FEEDBACK_NOTE_MAX_CHARS));
@@ -19,20 +19,6 @@ export const feedback = z
     description: "What users say of an anomaly; the last word counts.",
   });
 export type Feedback = z.infer<typeof feedback>;
-
-/** An event of the whole site, of which only the envelope is fixed. */
-const siteEvent = z
-  .looseObject({
-    specversion: z.literal("1.0"),
-    id: z.string(),
-    source: z.string(),
-    type: z.enum(["hellotide.site.raised", "hellotide.site.cleared"]),
-    subject: z.string(),
-    time,
-    sequence: cursor,
-    data: z.looseObject({ kind: z.string(), severity: z.string() }),
-  })
-  .register(components, { id: "SiteEvent", description: "Something that concerns the whole site." });
 
 const event = z.union([anomalyEvent, thresholdEvent, siteEvent]);
 

@@ -3,8 +3,11 @@
  * its type, its validation, its error pointers and its part of the OpenAPI document.
  */
 import * as z from "zod/mini";
+import { ROTATION_OVERLAP_MAX_MS } from "../base/account-limits.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../base/read-limits.ts";
+import { parseDuration } from "../base/time.ts";
 import { WINDOWS } from "../config.ts";
+import { parseCursor } from "../feed/cursor.ts";
 import { JA4_FORM, JA4_GLOB_FORM } from "../wire/ja4.ts";
 
 /** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
@@ -20,16 +23,42 @@ export const ratio = z.number().check(z.gte(0), z.lte(1));
 export const rank = z.int().check(z.gte(1));
 export const windowName = z.enum(WINDOWS);
 export const cursor = z.string().check(z.regex(/^\d{1,16}$/));
-/** Shards that did not answer. */
 /** Present where counts of the hour are scaled up from sampled uploads. */
 export const sampled = z.optional(z.literal(true));
+/** Shards that did not answer. */
 export const partial = z.optional(z.object({ missing_shards: z.array(count) }));
+/** A page of a list; `next_cursor` is absent on the last one. */
+export const pageOf = <Item extends z.ZodMiniType>(item: Item) =>
+  z.object({ items: z.array(item), next_cursor: z.optional(z.string()) });
+/** What an answer to a body of records tells of them; all but `without_ja4` are apart from one another. */
+export const recordCounts = {
+  accepted: count,
+  rejected: count,
+  expired: count,
+  without_ja4: count,
+  errors: z.array(z.object({ index: count, detail: z.string() })),
+};
 /** `limit` of a list's query. */
 export const pageLimit = z._default(
   z.coerce.number().check(z.int(), z.gte(1), z.lte(LIST_LIMIT_MAX)),
   LIST_LIMIT_DEFAULT,
 );
+/** A place among the feed's events, in a query. */
+export const feedPosition = z
+  .string()
+  .check(z.refine((text) => parseCursor(text) !== undefined, "not a cursor"));
+/** Some of these names with commas between, in a query. */
+export const namesOf = (known: readonly string[]) =>
+  z
+    .string()
+    .check(
+      z.refine((list) => list.split(",").every((name) => known.includes(name)), `not of ${known.join(", ")}`),
+    );
 export const duration = z.string().check(z.regex(/^\d{1,6}(s|m|h|d)$/));
+/** How long the secret of before a rotation still counts. */
+export const overlap = duration.check(
+  z.refine((text) => (parseDuration(text) ?? 0) <= ROTATION_OVERLAP_MAX_MS, "a duration from 0s to 7d"),
+);
 
 const fault = z.object({ pointer: z.string(), detail: z.string() }).register(components, {
   id: "Fault",

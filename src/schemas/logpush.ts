@@ -1,7 +1,7 @@
 /** Logpush uploads (contract §3). The record's schema is for the document; `src/wire/logpush.ts` reads them by hand. */
 import * as z from "zod/mini";
 import { SAMPLED_MAX } from "../config.ts";
-import { components, count } from "./common.ts";
+import { components, count, recordCounts } from "./common.ts";
 
 const field = z.optional(z.unknown());
 
@@ -45,14 +45,10 @@ export const sampleRate = z
 
 export const logpushAnswer = z
   .object({
-    accepted: count,
-    rejected: count,
-    expired: count,
-    without_ja4: count,
+    ...recordCounts,
     skipped: count,
     sampled: z.optional(z.number().check(z.gte(1 / SAMPLED_MAX), z.lte(1))),
     duplicate: z.optional(z.literal(true)),
-    errors: z.array(z.object({ index: count, detail: z.string() })),
   })
   .register(components, {
     id: "LogpushAnswer",

@@ -1,7 +1,7 @@
 /** Ingest (contract §3). The record's schema is for the document and the tests; the hot path has its own decoder. */
 import * as z from "zod/mini";
 import { FIELD_MAX_BYTES, RAY_ID_MAX_CHARS } from "../config.ts";
-import { components, count, ja4 } from "./common.ts";
+import { components, ja4, recordCounts } from "./common.ts";
 
 const absent = z.union([z.null(), z.literal("")]);
 const text = z.optional(z.union([z.string().check(z.maxLength(FIELD_MAX_BYTES)), z.null()]));
@@ -36,11 +36,7 @@ export const observation = z
 
 export const ingestAnswer = z
   .object({
-    accepted: count,
-    rejected: count,
-    expired: count,
-    without_ja4: count,
-    errors: z.array(z.object({ index: count, detail: z.string() })),
+    ...recordCounts,
   })
   .register(components, {
     id: "IngestAnswer",

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import type { Silence } from "../thresholds/silences.ts";
 import { EVENT_KINDS } from "../wire/event.ts";
-import { components, ja4Glob, time } from "./common.ts";
+import { components, ja4Glob, pageOf, time } from "./common.ts";
 import { itemId, itemTimes, type WithoutServerMade } from "./item.ts";
 
 const kinds = z.array(z.enum(EVENT_KINDS)).check(z.minLength(1), z.maxLength(EVENT_KINDS.length));
@@ -50,9 +50,10 @@ export const silenceOutput = z
     description: "A stored silence; without `until` it is an allow-list. One that has ended stays listed.",
   });
 
-export const silenceList = z
-  .object({ items: z.array(silenceOutput), next_cursor: z.optional(z.string()) })
-  .register(components, { id: "SilenceList", description: "A page of silences, by id." });
+export const silenceList = pageOf(silenceOutput).register(components, {
+  id: "SilenceList",
+  description: "A page of silences, by id.",
+});
 
 /** The form that the shards run. */
 export function compileSilence(stored: SilenceInput & { id: string }): Silence {

@@ -5,7 +5,7 @@ import { CLEAR_AFTER_DEFAULT_MS, COOLDOWN_DEFAULT_MS } from "../config.ts";
 import { contradictions } from "../thresholds/contradictions.ts";
 import { OPERATORS, SITE_SUBJECT, type Threshold } from "../thresholds/rule.ts";
 import { isOfScope, needsWindow, THRESHOLD_SIGNALS } from "../thresholds/signals.ts";
-import { components, count, duration, ja4, ja4Glob, time, windowName } from "./common.ts";
+import { components, count, duration, ja4, ja4Glob, pageOf, time, windowName } from "./common.ts";
 import { itemId, itemTimes, serverMade, type WithoutServerMade } from "./item.ts";
 
 const COMPARISONS_MAX = 8;
@@ -132,9 +132,10 @@ export const thresholdOutput = z
     description: "A stored threshold; `active` lists the fingerprints it is raised for, or `site`.",
   });
 
-export const thresholdList = z
-  .object({ items: z.array(thresholdOutput), next_cursor: z.optional(z.string()) })
-  .register(components, { id: "ThresholdList", description: "A page of thresholds, by id." });
+export const thresholdList = pageOf(thresholdOutput).register(components, {
+  id: "ThresholdList",
+  description: "A page of thresholds, by id.",
+});
 
 export const thresholdTest = z
   .object({

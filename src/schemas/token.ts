@@ -1,9 +1,7 @@
 /** Tokens and the audit record as users write and read them (contract §2). */
 import * as z from "zod/mini";
-import { TOKEN_OVERLAP_MAX_MS } from "../base/account-limits.ts";
-import { parseDuration } from "../base/time.ts";
 import { SCOPES, SITE_FORM } from "../options.ts";
-import { components, duration, time } from "./common.ts";
+import { components, overlap, pageOf, time } from "./common.ts";
 
 const SITES_MAX = 100;
 const NAME_MAX_CHARS = 100;
@@ -38,19 +36,10 @@ export const tokenInput = z
 /** What is made of it: `"*"` is the list of it. */
 export type TokenInput = Omit<z.infer<typeof tokenInput>, "sites"> & { sites: string[] };
 
-export const rotation = z
-  .strictObject({
-    overlap: z._default(
-      duration.check(
-        z.refine((text) => (parseDuration(text) ?? 0) <= TOKEN_OVERLAP_MAX_MS, "a duration from 0s to 7d"),
-      ),
-      "0s",
-    ),
-  })
-  .register(components, {
-    id: "TokenRotation",
-    description: "How long the secrets of before stay valid beside the new one; by default not at all.",
-  });
+export const tokenRotation = z.strictObject({ overlap: z._default(overlap, "0s") }).register(components, {
+  id: "TokenRotation",
+  description: "How long the secrets of before stay valid beside the new one; by default not at all.",
+});
 
 export const tokenOutput = z
   .object({
@@ -75,7 +64,7 @@ export const tokenWithSecret = z
   .extend(tokenOutput, { token: z.string() })
   .register(components, { id: "TokenWithSecret", description: "The only answer that holds the secret." });
 
-export const tokenList = z.object({ items: z.array(tokenOutput), next_cursor: z.optional(z.string()) });
+export const tokenList = pageOf(tokenOutput);
 
 export const actor = z
   .union([z.object({ token: z.string() }), z.object({ access: z.string() })])
@@ -103,4 +92,4 @@ export const auditItem = z
   });
 export type AuditItem = z.infer<typeof auditItem>;
 
-export const auditList = z.object({ items: z.array(auditItem), next_cursor: z.optional(z.string()) });
+export const auditList = pageOf(auditItem);

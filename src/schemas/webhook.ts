@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { FORMATS } from "../webhooks/format.ts";
 import type { FeedWebhook, SigningSecret } from "../webhooks/route.ts";
 import { EVENT_KINDS } from "../wire/event.ts";
-import { components, count, duration, time } from "./common.ts";
+import { components, count, overlap, pageOf, time } from "./common.ts";
 import { itemId, itemTimes, serverMade } from "./item.ts";
 
 const KINDS = EVENT_KINDS.filter((kind) => kind !== "threshold");
@@ -67,11 +67,12 @@ export const webhookOutput = z
       "A stored webhook. `secret` only in the answer that made it; `overlap_until` = the secret of before signs too until then; `status`: messages waiting, messages given up, the last delivery and answer; `disabled_reason`: it answered 410 and gets nothing until it is written again.",
   });
 
-export const webhookList = z
-  .object({ items: z.array(webhookOutput), next_cursor: z.optional(z.string()) })
-  .register(components, { id: "WebhookList", description: "A page of webhooks, by id." });
+export const webhookList = pageOf(webhookOutput).register(components, {
+  id: "WebhookList",
+  description: "A page of webhooks, by id.",
+});
 
-export const webhookRotation = z.strictObject({ overlap: z._default(duration, "24h") }).register(components, {
+export const webhookRotation = z.strictObject({ overlap: z._default(overlap, "24h") }).register(components, {
   id: "WebhookRotation",
   description: "How long the secret of before signs beside the new one, at most 7d.",
 });

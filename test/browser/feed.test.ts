@@ -1,6 +1,7 @@
 /** The page of docs/feed.md in a real browser: its WebSocket, a ticket for each connection, events over a killed server. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../scripts/lib/port.ts";
 import {
   type FeedWorld,
   headOf,
@@ -12,7 +13,6 @@ import {
 import { launchChromium } from "../support/chromium.ts";
 import { until } from "../support/client.ts";
 import { type Program, runExample, writeExamples } from "../support/doc-examples.ts";
-import { freePort } from "../support/port.ts";
 
 let browser: Browser;
 let world: FeedWorld;

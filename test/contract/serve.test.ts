@@ -2,12 +2,12 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../../scripts/lib/port.ts";
 import { createClient, hourlyRequests, ingestAll, ja4Of } from "../support/client.ts";
 import { openFeed } from "../support/stream.ts";
 
@@ -28,15 +28,6 @@ function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "hellotide-serve-"));
   folders.push(made);
   return made;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 function run(args: readonly string[], env: Record<string, string> = {}): Run {

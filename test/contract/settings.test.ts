@@ -6,7 +6,7 @@ import { answerFaults } from "./helpers/openapi.ts";
 import { type Rule, rule, thresholdsPath } from "./helpers/rules.ts";
 import { apiTokens, tokenOf } from "./helpers/tokens.ts";
 
-const SITES = ["shop", "paged", "full", "detect", "doc", "atomic", "race", "back", "api"];
+const SITES = ["shop", "paged", "full", "detect", "doc", "atomic", "race", "back", "api", "over"];
 const reader = tokenOf("settings-reader", ["read", "feed", "ingest"], ["*"]);
 const writer = tokenOf("settings-writer", ["write"], ["*"]);
 let server: Awaited<ReturnType<typeof startServer>>;
@@ -285,6 +285,39 @@ describe("the settings document", () => {
       const { active: __, ...stored } = was;
       expect([again.status < 300, again.json<Rule>()]).toMatchObject([true, stored]);
     }
+  });
+
+  it("APM-2: what a single write refuses now the document refuses too, of every kind; what is stored so may stay", async () => {
+    const path = settingsPath("over");
+    const ends = inMs(1_500);
+    const ended = { ...rule("ended"), expires_at: ends };
+    expect((await client.put(path, { json: { thresholds: [ended] } })).status).toBe(200);
+    const before = await client.get(path);
+    while (Date.now() <= Date.parse(ends)) await new Promise((resolve) => setTimeout(resolve, 100));
+    const put = await client.put(path, { json: before.json() });
+    expect([put.status, put.json()]).toEqual([200, before.json()]);
+    const past = "2020-01-01T00:00:00Z";
+    const webhook = { url: "https://127.0.0.1/hook" };
+    const json = {
+      // The first may stay; as another one, or changed, it may not.
+      thresholds: [ended, { ...ended, id: "other" }, rule("good")],
+      silences: [SILENCE, { ...SILENCE, until: past }],
+      webhooks: [webhook],
+    };
+    const refused = await client.put(path, { json });
+    expect(problemFaults(refused, 422)).toEqual([]);
+    expect(pointersOf(refused)).toEqual(["/thresholds/1/expires_at", "/silences/1/until", "/webhooks/0/url"]);
+    const changed = await client.put(path, { json: { thresholds: [{ ...ended, note: "changed" }] } });
+    expect([changed.status, pointersOf(changed)]).toEqual([422, ["/thresholds/0/expires_at"]]);
+    const singles: [string, unknown][] = [
+      [thresholdsPath("over"), { ...ended, id: "other" }],
+      [silencesPath("over"), { ...SILENCE, until: past }],
+      ["/v1/sites/over/webhooks", webhook],
+    ];
+    for (const [single, one] of singles)
+      expect(problemFaults(await client.post(single, { json: one }), 422)).toEqual([]);
+    const after = await client.get(path);
+    expect([after.json(), after.headers.get("etag")]).toEqual([before.json(), before.headers.get("etag")]);
   });
 
   it("DOC-3: what is as before keeps its times and ETag, what is not gets new ones", async () => {

@@ -1,9 +1,9 @@
 /** `tail` as a user runs it, against a real server: every event once, over losses, and a clear word when it is refused. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../scripts/lib/port.ts";
 import { type Client, createClient, ingestAll, ja4Of, until } from "../support/client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import type { FeedEvent } from "../support/stream.ts";
@@ -55,16 +55,6 @@ function tail(args: readonly string[], token = server.token): Run {
 async function cause(site: string, from: number, count: number): Promise<void> {
   const records = Array.from({ length: count }, (_, i) => ({ timestamp: Date.now(), ja4: ja4Of(from + i) }));
   await ingestAll(client, site, records);
-}
-
-/** A port that nobody listens on. */
-async function closedPort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 const lines = ({ said }: Run): string[] => said.out.split("\n").filter((line) => line !== "");
@@ -183,7 +173,7 @@ describe("the feed in a terminal", () => {
   });
 
   it("TAIL-24: a server that is not there yet is waited for, and a stop meanwhile is a normal end", async () => {
-    const place = `127.0.0.1:${await closedPort()}`;
+    const place = `127.0.0.1:${await freePort()}`;
     const run = tail(["--url", `http://${place}`]);
     await has(run, `no connection to ${place}`);
     expect(run.said.err).toMatch(/again in \d\.\d s/);

@@ -157,6 +157,25 @@ describe("tests and rotation", () => {
     expect(problemFaults(await client.post(`${path("shop", "never")}/test`), 404)).toEqual([]);
     expect(problemFaults(await client.post(`${path("shop", "never")}/rotate`), 404)).toEqual([]);
   });
+
+  it("APM-1: an overlap of up to 7 days is taken; others are 422, of a webhook that is not there 404", async () => {
+    const made = (await client.put(path("shop", "turned"), { json: to("turned") })).json<Shown>();
+    const rotate = (name: string, overlap: unknown) =>
+      client.post(`${path("shop", name)}/rotate`, { json: { overlap } });
+    for (const overlap of ["8d", "169h", "1", "-1s", 5, "1w"]) {
+      const refused = await rotate("turned", overlap);
+      expect(problemFaults(refused, 422)).toEqual([]);
+      expect(pointersOf(refused)).toEqual(["/overlap"]);
+      expect(problemFaults(await rotate("never", overlap), 404)).toEqual([]);
+    }
+    // Nothing of that has turned the secret: it is the one that the next rotation leaves beside its own.
+    await client.post(`${path("shop", "turned")}/test`);
+    const before = asked("/turned").at(-1)!;
+    expect(before.headers["webhook-signature"]!.split(" ")).toHaveLength(1);
+    new Webhook(made.secret!).verify(before.body, before.headers);
+    const turned = (await rotate("turned", "7d")).json<Shown>();
+    expect(Date.parse(turned.overlap_until!) - Date.now()).toBeGreaterThan(6.9 * 24 * 3_600_000);
+  });
 });
 
 describe("deliveries", () => {

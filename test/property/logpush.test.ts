@@ -5,7 +5,7 @@ import { KeyedHash } from "../../src/base/hash.ts";
 import { MINUTE_MS, PAST_MAX_MS } from "../../src/config.ts";
 import { LogpushCollector } from "../../src/edge/logpush.ts";
 import { UserAgentClassifier } from "../../src/edge/user-agent.ts";
-import { FrameIds } from "../../src/ingest/frame-ids.ts";
+import { TakenFrames } from "../../src/ingest/taken-frames.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
 import { runs } from "../support/runs.ts";
 import { ja4Of } from "../support/window-frames.ts";
@@ -19,7 +19,7 @@ const agents = new UserAgentClassifier();
 class Shards {
   rows = 0;
   readonly counters = { rejected: 0, expired: 0, fields_dropped: 0 };
-  readonly #ids = Array.from({ length: MAP.shards }, () => new FrameIds());
+  readonly #ids = Array.from({ length: MAP.shards }, () => new TakenFrames());
 
   take(shard: number, bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { STAMP_MS, WINDOWS, type WindowName } from "../../src/config.ts";
-import { FrameIds } from "../../src/ingest/frame-ids.ts";
 import { sortCall } from "../../src/ingest/sort-call.ts";
+import { TakenFrames } from "../../src/ingest/taken-frames.ts";
 import { windowNumbers } from "../../src/window/snapshot.ts";
 import { minuteOf, windowFrom } from "../../src/window/time.ts";
 import { Window } from "../../src/window/window.ts";
@@ -218,7 +218,7 @@ describe("window", () => {
             return encodeFrame(frame);
           });
           const [window, once] = [new Window(SEED), new Window(SEED)];
-          const ids = new FrameIds();
+          const ids = new TakenFrames();
           let duplicate = 0;
           for (const call of order) {
             const sorted = sortCall(

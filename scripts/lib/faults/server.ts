@@ -1,9 +1,9 @@
 /** One engine on one disk and port for as long as a run lasts: started, killed the hard way, started again. */
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, createClient } from "../../../test/support/client.ts";
 import { type Engine, PortTakenError, startEngine } from "../engine.ts";
+import { freePort } from "../port.ts";
 import { buildSettings, makeToken, type SettingTexts } from "../settings.ts";
 
 export interface FaultServerOptions {
@@ -124,16 +124,4 @@ function killNow(pid: number): void {
   } catch {
     // Already gone.
   }
-}
-
-function freePort(): Promise<number> {
-  const probe = createServer();
-  return new Promise((resolve, reject) => {
-    probe.once("error", reject);
-    probe.listen(0, HOST, () => {
-      const address = probe.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
 }

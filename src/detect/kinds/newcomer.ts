@@ -5,8 +5,9 @@
 import { HOUR_MS } from "../../config.ts";
 import { cohortOf, newbornVolume } from "../cohort.ts";
 import { ageMinutes, bornHere, NEWBORN_MINUTES } from "../history.ts";
-import { negativeBinomialInterval, negativeBinomialZ, pOfScore, scoreOfZ } from "../tail.ts";
+import { negativeBinomialZ, scoreOfZ } from "../tail.ts";
 import type { Kind } from "../types.ts";
+import { isEnough, volumeFound } from "../volume.ts";
 import { usual } from "../words.ts";
 
 const ON_SCORE = 8;
@@ -28,22 +29,15 @@ export const newcomer: Kind = {
       if (age > FOLLOWED_MINUTES || !bornHere(subject, site)) return undefined;
       const x = subject.reqs(minute);
       if (x < settings.minReqs * HOLD_REQS_SHARE) return undefined;
-      const { mean, r } = newbornVolume(cohort, subject, site);
+      const usually = newbornVolume(cohort, subject, site);
+      const { mean, r } = usually;
       const score = scoreOfZ(negativeBinomialZ(x, mean, r));
       const elsewhere = (subject.global?.values.reqs_quantile_1h ?? 0) > KNOWN_ELSEWHERE_QUANTILE;
-      const enough = x >= settings.minReqs && x >= settings.minEffect * mean;
-      const p = pOfScore(score);
+      const enough = isEnough(x, mean, settings);
       return {
-        p,
-        score,
+        ...volumeFound(x, usually, score),
         on: age <= NEWBORN_MINUTES && enough && score >= (elsewhere ? ON_SCORE_KNOWN_ELSEWHERE : ON_SCORE),
         hold: score >= HOLD_SCORE,
-        window: "1m",
-        observed: x,
-        expected: mean,
-        ...negativeBinomialInterval(mean, r),
-        unit: "requests/min",
-        because: [{ signal: "reqs", local: x, expected: mean, p }],
         summary: `${x} requests in a minute from a fingerprint first seen ${age} min before, where ${usual(mean)} for a newcomer`,
       };
     };

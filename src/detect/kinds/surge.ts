@@ -6,8 +6,9 @@ import { HOUR_MS } from "../../config.ts";
 import { baselineOf, historyCounts } from "../baseline.ts";
 import { addBurst, arrivalsOf, type Bursts, volumeOf } from "../cohort.ts";
 import { HISTORY_MIN_MINUTES, historyMinutes, perMinute } from "../history.ts";
-import { negativeBinomialInterval, negativeBinomialZ, pOfScore, scoreOfZ } from "../tail.ts";
+import { negativeBinomialZ, scoreOfZ } from "../tail.ts";
 import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
+import { isEnough, volumeFound } from "../volume.ts";
 import { usual } from "../words.ts";
 
 const ON_SCORE = 8;
@@ -50,19 +51,10 @@ function testSurge(
   let score = scoreOfZ(negativeBinomialZ(x, mean, r));
   const active = counts.filter((count) => count > 0).length;
   if (active < STEADY_SHARE * counts.length) score = Math.min(score, burstScore(x, counts, arrivals));
-  const p = pOfScore(score);
-  const enough = x >= settings.minReqs && x >= settings.minEffect * mean;
   return {
-    p,
-    score,
-    on: score >= ON_SCORE && enough && !isHabit(counts, x),
+    ...volumeFound(x, baseline, score),
+    on: score >= ON_SCORE && isEnough(x, mean, settings) && !isHabit(counts, x),
     hold: score >= HOLD_SCORE,
-    window: "1m",
-    observed: x,
-    expected: mean,
-    ...negativeBinomialInterval(mean, r),
-    unit: "requests/min",
-    because: [{ signal: "reqs", local: x, expected: mean, p }],
     summary: `${x} requests in a minute where ${usual(mean)}`,
   };
 }

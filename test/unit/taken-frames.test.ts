@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ImageError, readImage } from "../../src/base/image.ts";
 import { FRAME_ID_WINDOW } from "../../src/config.ts";
-import { FrameIds } from "../../src/ingest/frame-ids.ts";
+import { TakenFrames } from "../../src/ingest/taken-frames.ts";
 import { partsOf, stored } from "../support/images.ts";
 import { runs } from "../support/runs.ts";
 
@@ -25,7 +25,7 @@ describe("frame ids", () => {
     const streams = fc.array(step, { minLength: 1, maxLength: 300 });
     fc.assert(
       fc.property(streams, (stream) => {
-        const ids = new FrameIds();
+        const ids = new TakenFrames();
         const taken = new Set<string>();
         const highest = new Map<number, number>();
         for (const { source, number } of stream) {
@@ -45,7 +45,7 @@ describe("frame ids", () => {
 
   it("IDS-2: the window ends where it says: one number further is stale; numbers go up to 2^32 - 1", () => {
     for (const top of [FRAME_ID_WINDOW + 1, 1_000, 2 ** 31, 2 ** 32 - 1]) {
-      const ids = new FrameIds();
+      const ids = new TakenFrames();
       ids.take(id(1, top), MINUTE);
       expect(ids.age(id(1, top - FRAME_ID_WINDOW + 1))).toBe("new");
       expect(ids.age(id(1, top - FRAME_ID_WINDOW))).toBe("stale");
@@ -55,7 +55,7 @@ describe("frame ids", () => {
 
   it("IDS-3: every jump within the window keeps what was taken, further ones forget it", () => {
     for (let jump = 1; jump <= FRAME_ID_WINDOW + 2; jump++) {
-      const ids = new FrameIds();
+      const ids = new TakenFrames();
       for (const number of [100, 102, 103]) ids.take(id(1, number), MINUTE);
       ids.take(id(1, 103 + jump), MINUTE);
       for (let number = Math.max(100, 103 + jump - FRAME_ID_WINDOW + 1); number < 103 + jump; number++) {
@@ -69,7 +69,7 @@ describe("frame ids", () => {
   });
 
   it("IDS-4: sources are forgotten a given time after their last frame, and memory shrinks again", () => {
-    const ids = new FrameIds();
+    const ids = new TakenFrames();
     const empty = ids.byteLength;
     for (let source = 0; source < 10_000; source++) ids.take(id(source, 1), MINUTE + (source % 10));
     ids.take(id(0, 2), MINUTE + 9);
@@ -85,10 +85,10 @@ describe("frame ids", () => {
   });
 
   it("IDS-5: an image is the same ids; one that is no table is refused", () => {
-    const ids = new FrameIds();
+    const ids = new TakenFrames();
     for (let source = 0; source < 500; source++) ids.take(id(source, source + 1), MINUTE);
     const image = partsOf((into) => ids.writeImage(into));
-    const read = readImage(stored(image), (from) => FrameIds.readImage(from));
+    const read = readImage(stored(image), (from) => TakenFrames.readImage(from));
     expect(read.size).toBe(500);
     for (let source = 0; source < 500; source++) {
       expect(read.age(id(source, source + 1))).toBe("taken");
@@ -101,6 +101,6 @@ describe("frame ids", () => {
         words: (words: Uint32Array) => into.words(words.slice().fill(1)),
       } as typeof into);
     });
-    expect(() => readImage(full, (from) => FrameIds.readImage(from))).toThrow(ImageError);
+    expect(() => readImage(full, (from) => TakenFrames.readImage(from))).toThrow(ImageError);
   });
 });

@@ -24,7 +24,7 @@ const LAYOUT = layoutOf("frame ids", STRIDE, HIGH, MINUTE, TAKEN, FRAME_ID_WINDO
 
 export type FrameAge = "new" | "taken" | "stale";
 
-export class FrameIds {
+export class TakenFrames {
   /** Open addressing; an entry without a minute is free. */
   #table = new Uint32Array(FIRST_CAPACITY * STRIDE);
   #size = 0;
@@ -83,9 +83,9 @@ export class FrameIds {
   }
 
   /** Throws an ImageError. */
-  static readImage(from: ImageReader): FrameIds {
+  static readImage(from: ImageReader): TakenFrames {
     from.section(LAYOUT);
-    const ids = new FrameIds();
+    const ids = new TakenFrames();
     ids.#size = from.u32();
     ids.#table = from.words().slice();
     let held = 0;
