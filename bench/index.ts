@@ -3,6 +3,7 @@ import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
 import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
+import { features } from "./features.ts";
 import { frame } from "./frame.ts";
 import { ingest } from "./ingest.ts";
 import { logpush } from "./logpush.ts";
@@ -17,6 +18,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   distinct,
   edge,
   failOpen,
+  features,
   frame,
   ingest,
   logpush,

@@ -1,7 +1,9 @@
 /** Request bodies under limits: what is too large stops being read, what inflates too far stops being inflated. */
+import { repeatedName } from "../base/json-names.ts";
 import { Problem } from "../base/problem.ts";
 import { BODY_INFLATED_MAX_BYTES, BODY_WIRE_MAX_BYTES, JSON_BODY_MAX_BYTES } from "../config.ts";
 import { Gunzip, GzipError, saysTooMuch } from "../wire/gunzip.ts";
+import { JSON_DEPTH_MAX, pointerOf } from "./validate.ts";
 
 const MIB = 1024 * 1024;
 /**
@@ -101,7 +103,7 @@ export async function readIngestBody(request: Request): Promise<Uint8Array> {
   return encoding === "gzip" ? gunzip(wire) : wire;
 }
 
-/** A JSON body of the settings kind, of at most `maxBytes`. Throws 413, 415, 400. */
+/** A JSON body of the settings kind, of at most `maxBytes`, in which no name is twice. Throws 413, 415, 400, 422. */
 export async function readJson(request: Request, maxBytes = JSON_BODY_MAX_BYTES): Promise<unknown> {
   if (mediaType(request) !== "application/json") {
     throw new Problem(415, "content_type", "Content-Type must be application/json.");
@@ -112,11 +114,20 @@ export async function readJson(request: Request, maxBytes = JSON_BODY_MAX_BYTES)
   const excess = () => tooLarge(`The body is larger than ${maxBytes / 1024} KiB.`);
   const bytes =
     request.body === null ? new Uint8Array() : await readAll(request.body, maxBytes, DRAIN_MAX_BYTES, excess);
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)) as unknown;
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    value = JSON.parse(text);
   } catch {
     throw new Problem(400, "bad_json", "The body is not JSON in UTF-8.");
   }
+  const repeated = repeatedName(text, JSON_DEPTH_MAX);
+  if (repeated !== undefined) {
+    const errors = [{ pointer: pointerOf(repeated), detail: "this name is there twice" }];
+    throw new Problem(422, "repeated_name", "An object of the body has two members of one name.", { errors });
+  }
+  return value;
 }
 
 /** The JSON body of a request that may come without one, which is `{}`: there is no content type then. Throws 413, 415, 400. */

@@ -8,7 +8,7 @@ import { type Fault, Problem } from "../base/problem.ts";
 z.config(en());
 
 /** RFC 6901. */
-function pointerOf(path: readonly PropertyKey[]): string {
+export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
@@ -28,12 +28,12 @@ function faultsOf(issues: readonly z.core.$ZodIssue[], at: readonly PropertyKey[
 }
 
 /** No setting is nested deeper than a few levels; a body of brackets alone would overflow the stack of whoever walks it. */
-const DEPTH_MAX = 64;
+export const JSON_DEPTH_MAX = 64;
 
 /** In what users write `null` means absent: object members that are null are left out, at every depth. */
 function withoutNulls(value: unknown, depth = 0): unknown {
-  if (depth > DEPTH_MAX) {
-    const errors = [{ pointer: "", detail: `nested deeper than ${DEPTH_MAX} levels` }];
+  if (depth > JSON_DEPTH_MAX) {
+    const errors = [{ pointer: "", detail: `nested deeper than ${JSON_DEPTH_MAX} levels` }];
     throw new Problem(422, "invalid", "The body has values that are not allowed.", { errors });
   }
   if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1));

@@ -4,6 +4,7 @@ import { FEATURE_VERSION, type FeatureRow } from "../signals/features.ts";
 import { FIRST_ID } from "../window/fingerprints.ts";
 import type { Window } from "../window/window.ts";
 import { globTest } from "../wire/ja4.ts";
+import { KEY_WORDS, packKey, textOrder } from "../wire/key.ts";
 import { Top } from "./top.ts";
 
 export interface FeatureQuery {
@@ -66,19 +67,29 @@ function csvLine(values: readonly (number | string | undefined)[]): string {
   return `${fields.join(",")}\r\n`;
 }
 
-/** The first fingerprints after one, in order, that were seen in the hour; one more than the limit if there are so many. */
+/**
+ * The first fingerprints after one, in order, that were seen in the hour; one more than the limit if there are so many. Every
+ * page goes through all of them, so what most of them cost, a comparison of keys, must be little.
+ */
 export function fingerprintsAfter(
   window: Window,
   { after, ja4, limit }: Pick<FeatureQuery, "after" | "ja4" | "limit">,
 ): string[] {
   const { fingerprints } = window;
   const inScope = ja4 === undefined || ja4 === "*" ? undefined : globTest(ja4);
-  const top = new Top(limit + 1, (_, a, __, b) => fingerprints.ja4(a) < fingerprints.ja4(b));
+  const top = new Top(limit + 1, (aHead, a, bHead, b) =>
+    aHead === bHead ? fingerprints.isTailBefore(a, b) : aHead < bHead,
+  );
+  const key = new Uint32Array(KEY_WORDS);
+  const isFirst = after === undefined || !packKey(after, key, 0);
+  const afterHead = isFirst ? -1 : textOrder(key[0]!, key[KEY_WORDS - 1]! >>> 1);
   for (let id = FIRST_ID; id < fingerprints.idEnd; id++) {
-    if (!fingerprints.isLive(id) || window.reqs(id, "1h") === 0) continue;
-    const name = fingerprints.ja4(id);
-    if ((after !== undefined && name <= after) || inScope?.(name) === false) continue;
-    top.offer(0, id);
+    if (!fingerprints.isLive(id)) continue;
+    const head = fingerprints.headOrder(id);
+    if (head < afterHead || (head === afterHead && fingerprints.compareTail(id, key, 0) <= 0)) continue;
+    if (!top.takes(head, id) || window.reqs(id, "1h") === 0) continue;
+    if (inScope?.(fingerprints.ja4(id)) === false) continue;
+    top.offer(head, id);
   }
   return top.sorted().map(({ id }) => fingerprints.ja4(id));
 }

@@ -139,9 +139,13 @@ export function metricsText(sites: readonly SiteMetrics[], nowMs: number): strin
   return `${[...lines, "# EOF"].join("\n")}\n`;
 }
 
-/** Every value is of our own making (names of sites, kinds, sources), so nothing needs an escape. */
+/** With the three escapes of the format. Values are names of our own today, but what is read here comes off disks too. */
 function labelText(labels: Labels): string {
   return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value}"`)
+    .map(([name, value]) => `${name}="${String(value).replace(/["\\\n]/g, escaped)}"`)
     .join(",");
+}
+
+function escaped(sign: string): string {
+  return sign === "\n" ? "\\n" : `\\${sign}`;
 }

@@ -19,10 +19,15 @@ export class Top {
     this.#comesBefore = comesBefore;
   }
 
+  /** Whether the entry is one of the first so far: what costs more than a comparison can be asked after this. */
+  takes(value: number, id: number): boolean {
+    return this.#size < this.#ids.length || this.#comesBefore(value, id, this.#values[0]!, this.#ids[0]!);
+  }
+
   /** Takes the entry if it is one of the first so far. */
   offer(value: number, id: number): void {
     if (this.#size < this.#ids.length) this.#rise(value, id);
-    else if (this.#comesBefore(value, id, this.#values[0]!, this.#ids[0]!)) this.#sink(value, id);
+    else if (this.takes(value, id)) this.#sink(value, id);
   }
 
   /** What was kept, in order. */

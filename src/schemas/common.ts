@@ -13,7 +13,7 @@ import { JA4_FORM, JA4_GLOB_FORM } from "../wire/ja4.ts";
 /** Named parts of the OpenAPI document (`#/components/schemas/{id}`). */
 export const components = z.registry<{ id: string; description: string }>();
 
-export const ja4 = z.string().check(z.regex(JA4_FORM));
+export const ja4 = z.string().check(z.regex(JA4_FORM, "neither a JA4 nor a pseudo fingerprint"));
 export const ja4Glob = z
   .string()
   .check(z.regex(JA4_GLOB_FORM, "a glob has 1 to 64 letters, digits, `_` and `*`"));

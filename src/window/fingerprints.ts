@@ -10,7 +10,7 @@
  */
 import { mix32 } from "../base/hash.ts";
 import { type ImageReader, type ImageWriter, layoutOf } from "../base/image.ts";
-import { KEY_WORDS, packKey, unpackKey } from "../wire/key.ts";
+import { KEY_WORDS, packKey, textOrder, unpackKey } from "../wire/key.ts";
 import { KeyIndex } from "./key-index.ts";
 import { Records } from "./records.ts";
 
@@ -101,6 +101,27 @@ export class Fingerprints {
   ja4(id: number): string {
     this.copyKey(id, this.#key);
     return unpackKey(this.#key, 0);
+  }
+
+  /** Where its first part stands in the order of texts (wire/key.ts); equal ones are in the order of their tails. */
+  headOrder(id: number): number {
+    return textOrder(this.#word(id, 0), this.#word(id, LINK_WORD) >>> ALPN_SHIFT);
+  }
+
+  /** Below 0 when the rest of its text comes before that of the key at `keys[at …]`, 0 when they are the same. */
+  compareTail(id: number, keys: Uint32Array, at: number): number {
+    const page = this.#records.page(id);
+    const record = this.#records.at(id);
+    for (let word = 1; word < 4; word++) {
+      const difference = page[record + word]! - keys[at + word]!;
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  }
+
+  /** Whether its text comes before another's, whose `headOrder` is the same. */
+  isTailBefore(id: number, other: number): boolean {
+    return this.compareTail(id, this.#records.page(other), this.#records.at(other)) < 0;
   }
 
   /** Writes a fingerprint's key to the front of `key`. */

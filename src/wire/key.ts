@@ -84,6 +84,30 @@ export function isKey(words: Uint32Array, at: number): boolean {
   );
 }
 
+/**
+ * Where a key's first part stands among all of them in the order of their texts (0–9 < A–Z < a–z), as a whole number of 36
+ * bits; keys of one number are in the order of their words 1 to 3. `first` = word 0; `alpnLow` = the low 4 bits of its ALPN.
+ * So fingerprints are put in order without their texts being made.
+ */
+export function textOrder(first: number, alpnLow: number): number {
+  const protocol = first >>> 30;
+  const version = (first >>> 22) & 127;
+  const alpn = ((first & 0xff) << 4) | alpnLow;
+  // d, q, t, x; 00–99, d0–d9, s0–s9.
+  const protocolOrder = protocol === PSEUDO ? PSEUDO : 2 - protocol;
+  const versionOrder = version < 100 ? version : version < 110 ? version + 10 : version - 10;
+  const upper = (((protocolOrder << 7) | versionOrder) << 1) | ((first >>> 29) & 1);
+  const lower =
+    (((first >>> 8) & 0x3fff) << 12) | (alpnOrder(Math.floor(alpn / 62)) * 62 + alpnOrder(alpn % 62));
+  return upper * 2 ** 26 + lower;
+}
+
+/** Capitals come before small letters in texts, and after them in `ALPN_CHARS`. */
+function alpnOrder(code: number): number {
+  if (code < 10) return code;
+  return code < 36 ? code + 26 : code - 26;
+}
+
 function versionCode(ja4: string): number {
   const first = ja4.charCodeAt(1);
   if (first === 115) return 100 + ja4.charCodeAt(2) - ZERO;

@@ -44,6 +44,36 @@ describe("…/features", () => {
     expect((await client.get(PATH, { headers: { accept: "text/csv" } })).text.startsWith(head!)).toBe(true);
   });
 
+  it("PRF-9: what was there before is there exactly once, in order, in both formats, while uploads go on", async () => {
+    const there = Array.from({ length: 1_200 }, (_, i) => ja4Of(i));
+    const before = Array.from({ length: 6_000 }, (_, i) => ja4Of(10_000 + 7 * i));
+    const send = (ja4s: readonly string[]) =>
+      ingestAll(
+        client,
+        "shop",
+        ja4s.map((ja4) => ({ timestamp: Date.now() - 1_000, ja4 })),
+      );
+    await send(before);
+    let reading = true;
+    let sent = 0;
+    const uploads = (async () => {
+      // Those of before again, and new ones between them.
+      for (; reading; sent++)
+        await send([...before.slice(0, 50), ...[1, 2, 3].map((k) => ja4Of(10_000 + 7 * sent + k))]);
+    })();
+    for (const format of ["ndjson", "csv"]) {
+      const { text } = await client.get(`${PATH}?format=${format}`);
+      const lines = text.trimEnd().split(/\r?\n/);
+      const ja4s = lines.map((line) => /[tqdx][0-9a-z]{9}_[0-9a-f]{12}_[0-9a-f]{12}/.exec(line)?.[0] ?? "");
+      if (format === "csv") expect(ja4s.shift()).toBe("");
+      expect(ja4s).toEqual([...new Set(ja4s)].sort());
+      expect([...there, ...before].filter((ja4) => !ja4s.includes(ja4))).toEqual([]);
+    }
+    reading = false;
+    await uploads;
+    expect(sent).toBeGreaterThan(2);
+  }, 60_000);
+
   it("FEAT-6: a wrong format or glob is 400", async () => {
     for (const query of ["format=xml", "ja4=%3F"]) {
       expect(problemFaults(await client.get(`${PATH}?${query}`), 400)).toEqual([]);

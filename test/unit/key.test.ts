@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isJa4 } from "../../src/wire/ja4.ts";
-import { isKey, KEY_WORDS, packKey, unpackKey } from "../../src/wire/key.ts";
+import { isKey, KEY_WORDS, packKey, textOrder, unpackKey } from "../../src/wire/key.ts";
 import { runs } from "../support/runs.ts";
 
 const hex = (digits: number) =>
@@ -55,6 +55,31 @@ describe("key", () => {
     expect(unpackKey(words, 0)).toBe("");
     expect(packKey("t00d000000_000000000000_000000000000", words, 0)).toBe(true);
     expect(words[4]).toBe(1);
+  });
+
+  it("PRF-8: keys are in the order of their texts", () => {
+    const order = (text: string) => {
+      const words = new Uint32Array(KEY_WORDS);
+      packKey(text, words, 0);
+      return [textOrder(words[0]!, words[4]! >>> 1), ...words.slice(1, 4)];
+    };
+    const byKey = (a: string, b: string) => {
+      const [one, other] = [order(a), order(b)];
+      const at = one.findIndex((part, i) => part !== other[i]);
+      return at < 0 ? 0 : one[at]! - other[at]!;
+    };
+    const text = fc.oneof(ja4, pseudo);
+    // Two that differ in one place only, which two at random hardly do.
+    const near = fc
+      .tuple(text, text, fc.nat(35))
+      .map(([a, b, i]) => [a, a.slice(0, i) + (b[i] ?? "") + a.slice(i + 1)] as const)
+      .filter(([, b]) => isJa4(b));
+    fc.assert(
+      fc.property(fc.oneof(near, fc.tuple(text, text)), ([a, b]) => {
+        expect(Math.sign(byKey(a, b))).toBe(a < b ? -1 : a > b ? 1 : 0);
+      }),
+      { numRuns: runs(5_000) },
+    );
   });
 
   it("PACK-2: words that no fingerprint packs into are no key", () => {

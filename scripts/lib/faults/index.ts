@@ -10,11 +10,14 @@ import { kill, killEarlyAck } from "./kill.ts";
 import { laggard } from "./laggard.ts";
 import { overload } from "./overload.ts";
 import { parts } from "./parts.ts";
+import { upload, uploadRecount } from "./upload.ts";
 import { versions } from "./versions.ts";
 
 export const FAULTS: readonly Fault[] = [
   kill,
   killEarlyAck,
+  upload,
+  uploadRecount,
   hour,
   evictions,
   disk,
