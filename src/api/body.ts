@@ -1,17 +1,27 @@
 /** Request bodies under limits: what is too large stops being read, what inflates too far stops being inflated. */
+import { joined } from "../base/bytes.ts";
 import { Problem } from "../base/problem.ts";
 import { BODY_INFLATED_MAX_BYTES, BODY_WIRE_MAX_BYTES, JSON_BODY_MAX_BYTES } from "../config.ts";
 import { Gunzip, GzipError, saysTooMuch } from "../wire/gunzip.ts";
 
-const MIB = 1024 * 1024;
+export const MIB = 1024 * 1024;
 /**
  * A body that is too large is still read, and thrown away, up to this size: a client that gets its answer while it writes
  * often sees a broken connection instead of the 413.
  */
 const DRAIN_MAX_BYTES = 4 * BODY_WIRE_MAX_BYTES;
 
-function tooLarge(what: string): Problem {
+export function tooLarge(what: string): Problem {
   return new Problem(413, "too_large", what);
+}
+
+/** Of a body whose text is longer than `maxBytes`. */
+export function inflatesTooFar(maxBytes: number): Problem {
+  return tooLarge(`The body inflates to more than ${maxBytes / MIB} MiB.`);
+}
+
+export function badGzip(): Problem {
+  return new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
 }
 
 /**
@@ -39,13 +49,7 @@ async function readAll(
     }
   }
   if (size > max) throw onExcess();
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joined(chunks);
 }
 
 /**
@@ -54,13 +58,12 @@ async function readAll(
  */
 function gunzip(bytes: Uint8Array): Uint8Array {
   const max = BODY_INFLATED_MAX_BYTES;
-  const excess = () => tooLarge(`The body inflates to more than ${max / MIB} MiB.`);
   try {
-    if (saysTooMuch(bytes, max)) throw excess();
+    if (saysTooMuch(bytes, max)) throw inflatesTooFar(max);
     let size = 0;
     for (const piece of inflated(bytes)) {
       size += piece.length;
-      if (size > max) throw excess();
+      if (size > max) throw inflatesTooFar(max);
     }
     const whole = new Uint8Array(size);
     let at = 0;
@@ -70,8 +73,7 @@ function gunzip(bytes: Uint8Array): Uint8Array {
     }
     return whole;
   } catch (error) {
-    if (error instanceof GzipError)
-      throw new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+    if (error instanceof GzipError) throw badGzip();
     throw error;
   }
 }
@@ -87,12 +89,16 @@ export function mediaType(request: Request): string {
   return (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
+/** What an ingest body is encoded with. Throws 415. */
+export function ingestEncoding(request: Request): "identity" | "gzip" {
+  const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
+  if (encoding === "identity" || encoding === "gzip") return encoding;
+  throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
+}
+
 /** An ingest body: `Content-Encoding` gzip or none. Throws 413, 415, 400. */
 export async function readIngestBody(request: Request): Promise<Uint8Array> {
-  const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
-  if (encoding !== "identity" && encoding !== "gzip") {
-    throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
-  }
+  const encoding = ingestEncoding(request);
   const excess = () => tooLarge(`The body is larger than ${BODY_WIRE_MAX_BYTES / MIB} MiB.`);
   const wire =
     request.body === null

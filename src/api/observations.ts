@@ -1,5 +1,6 @@
 /** `POST …/observations` (contract §3): decode → collect → claim the key → dispatch → settle. */
 import * as z from "zod/mini";
+import { joined } from "../base/bytes.ts";
 import { sha256, shardOf } from "../base/hash.ts";
 import { Problem } from "../base/problem.ts";
 import { BODY_OBSERVATIONS_MAX, IDEMPOTENCY_KEY_MAX_CHARS } from "../config.ts";
@@ -65,7 +66,8 @@ async function postObservations(call: Call): Promise<Response> {
     }
   }
   const home = call.at.shard(map, shardOf(key, map.shards, map.epoch));
-  const claimed = await claim(home, key, await sha256(concat(type, bytes)));
+  const named = joined([new TextEncoder().encode(`${type}\n`), bytes]);
+  const claimed = await claim(home, key, await sha256(named));
   if ("answer" in claimed) {
     await home.noteDuplicate(collected.accepted);
     return accepted(JSON.parse(claimed.answer) as IngestAnswer);
@@ -93,14 +95,6 @@ function idempotencyKey(request: Request): string | undefined {
     );
   }
   return key;
-}
-
-function concat(type: string, bytes: Uint8Array): Uint8Array {
-  const head = new TextEncoder().encode(`${type}\n`);
-  const whole = new Uint8Array(head.length + bytes.length);
-  whole.set(head);
-  whole.set(bytes, head.length);
-  return whole;
 }
 
 function decodeBody<T>(type: BodyType, bytes: Uint8Array, use: (found: ReturnType<typeof records>) => T): T {

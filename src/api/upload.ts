@@ -2,6 +2,7 @@
  * A body that may be larger than memory: read as it comes, inflated and cut into lines piece by piece, under limits. What is
  * short on the wire is held and can be gone through twice, so that a fault is found before anything of it counts.
  */
+import { joined } from "../base/bytes.ts";
 import { hex, sha256 } from "../base/hash.ts";
 import { Problem } from "../base/problem.ts";
 import {
@@ -13,8 +14,8 @@ import {
 } from "../config.ts";
 import { Gunzip, GzipError, isGzip, saysTooMuch } from "../wire/gunzip.ts";
 import { LineSplitter, LineTooLongError } from "../wire/lines.ts";
+import { badGzip, inflatesTooFar, ingestEncoding, MIB, tooLarge } from "./body.ts";
 
-const MIB = 1024 * 1024;
 /** A body that is refused is still read up to this size, or many clients see a broken connection instead of the answer. */
 const DRAIN_MAX_BYTES = 2 * LOGPUSH_WIRE_MAX_BYTES;
 
@@ -33,14 +34,6 @@ const UPLOAD_LIMITS: UploadLimits = {
   lines: LOGPUSH_RECORDS_MAX,
   heldBytes: LOGPUSH_HELD_BYTES,
 };
-
-function tooLarge(what: string): Problem {
-  return new Problem(413, "too_large", what);
-}
-
-function inflatesTooFar({ inflatedBytes }: UploadLimits): Problem {
-  return tooLarge(`The body inflates to more than ${inflatedBytes / MIB} MiB.`);
-}
 
 /** Bytes of the wire → lines of the text, under all limits but the wire's. Throws 400 and 413. */
 class UploadLines {
@@ -76,7 +69,7 @@ class UploadLines {
 
   *#split(piece: Uint8Array): Generator<Uint8Array> {
     this.#inflated += piece.length;
-    if (this.#inflated > this.#limits.inflatedBytes) throw inflatesTooFar(this.#limits);
+    if (this.#inflated > this.#limits.inflatedBytes) throw inflatesTooFar(this.#limits.inflatedBytes);
     for (const line of this.#splitter.push(piece)) yield this.#counted(line);
   }
 
@@ -88,7 +81,7 @@ class UploadLines {
 }
 
 function problemOf(error: unknown, { lineBytes }: UploadLimits): unknown {
-  if (error instanceof GzipError) return new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+  if (error instanceof GzipError) return badGzip();
   if (error instanceof LineTooLongError)
     return tooLarge(`A line of the body is longer than ${lineBytes} bytes.`);
   return error;
@@ -125,10 +118,7 @@ export class Upload {
 
   /** Reads as much as is held. Throws 413 and 415. */
   static async open(request: Request, limits = UPLOAD_LIMITS): Promise<Upload> {
-    const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
-    if (encoding !== "identity" && encoding !== "gzip") {
-      throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
-    }
+    const encoding = ingestEncoding(request);
     const reader = request.body?.getReader();
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -140,7 +130,7 @@ export class Upload {
       chunks.push(result.value);
       size += result.value.length;
     }
-    const head = joined(chunks, size);
+    const head = joined(chunks);
     // However the bytes came, the same ones are named the same.
     const digest = await sha256(done ? head : head.subarray(0, limits.heldBytes));
     const length = done ? "" : `/${request.headers.get("content-length") ?? ""}`;
@@ -154,7 +144,7 @@ export class Upload {
   /** Goes through what is held, if that is all. Throws 400 and 413. */
   check(): void {
     if (this.#rest !== undefined) return;
-    if (this.#isGzipped && this.#saysTooMuch()) throw inflatesTooFar(this.#limits);
+    if (this.#isGzipped && this.#saysTooMuch()) throw inflatesTooFar(this.#limits.inflatedBytes);
     const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
     for (const _line of lines.push(this.#head));
     for (const _line of lines.finish());
@@ -205,14 +195,4 @@ export class Upload {
   #tooLong(): Problem {
     return tooLarge(`The body is larger than ${this.#limits.wireBytes / MIB} MiB.`);
   }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

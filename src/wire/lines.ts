@@ -1,4 +1,5 @@
 /** Lines of a text that comes in pieces. */
+import { joined } from "../base/bytes.ts";
 
 const NEWLINE = 0x0a;
 
@@ -49,13 +50,7 @@ export class LineSplitter {
 
   #whole(last: Uint8Array): Uint8Array {
     if (this.#heldBytes === 0) return last;
-    const line = new Uint8Array(this.#heldBytes + last.length);
-    let at = 0;
-    for (const part of this.#held) {
-      line.set(part, at);
-      at += part.length;
-    }
-    line.set(last, at);
+    const line = joined([...this.#held, last]);
     this.#held = [];
     this.#heldBytes = 0;
     return line;
