@@ -2,7 +2,8 @@
 import { joined } from "../base/bytes.ts";
 import { Problem } from "../base/problem.ts";
 import { BODY_INFLATED_MAX_BYTES, BODY_WIRE_MAX_BYTES, JSON_BODY_MAX_BYTES } from "../config.ts";
-import { Gunzip, GzipError, saysTooMuch } from "../wire/gunzip.ts";
+import { Gunzip, GzipError } from "../wire/gunzip.ts";
+import { inflatedSize } from "../wire/inflated-size.ts";
 
 export const MIB = 1024 * 1024;
 /**
@@ -53,35 +54,26 @@ async function readAll(
 }
 
 /**
- * All that gzip holds, of one member or several. Gone through twice: first only to see how long it is, so that a body that
- * inflates too far never takes memory for what came before the limit; its trailer mostly says so at once.
+ * All that gzip holds, of one member or several. Its length is found first, without inflating: what inflates too far takes no
+ * memory and little time, whatever its trailer says, and the rest is inflated once, to where it stays.
  */
 function gunzip(bytes: Uint8Array): Uint8Array {
-  const max = BODY_INFLATED_MAX_BYTES;
   try {
-    if (saysTooMuch(bytes, max)) throw inflatesTooFar(max);
-    let size = 0;
-    for (const piece of inflated(bytes)) {
-      size += piece.length;
-      if (size > max) throw inflatesTooFar(max);
-    }
+    const size = inflatedSize(bytes, BODY_INFLATED_MAX_BYTES);
+    if (size > BODY_INFLATED_MAX_BYTES) throw inflatesTooFar(BODY_INFLATED_MAX_BYTES);
     const whole = new Uint8Array(size);
+    const stream = new Gunzip();
     let at = 0;
-    for (const piece of inflated(bytes)) {
+    for (const piece of stream.push(bytes)) {
       whole.set(piece, at);
       at += piece.length;
     }
+    stream.finish();
     return whole;
   } catch (error) {
     if (error instanceof GzipError) throw badGzip();
     throw error;
   }
-}
-
-function* inflated(bytes: Uint8Array): Generator<Uint8Array> {
-  const stream = new Gunzip();
-  yield* stream.push(bytes);
-  stream.finish();
 }
 
 /** Media type without parameters, in lower case; empty when there is none. */

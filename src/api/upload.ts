@@ -12,7 +12,8 @@ import {
   LOGPUSH_RECORDS_MAX,
   LOGPUSH_WIRE_MAX_BYTES,
 } from "../config.ts";
-import { Gunzip, GzipError, isGzip, saysTooMuch } from "../wire/gunzip.ts";
+import { Gunzip, GzipError, INFLATES_MOST, isGzip } from "../wire/gunzip.ts";
+import { inflatedSize } from "../wire/inflated-size.ts";
 import { LineSplitter, LineTooLongError } from "../wire/lines.ts";
 import { badGzip, inflatesTooFar, ingestEncoding, MIB, tooLarge } from "./body.ts";
 
@@ -144,7 +145,7 @@ export class Upload {
   /** Goes through what is held, if that is all. Throws 400 and 413. */
   check(): void {
     if (this.#rest !== undefined) return;
-    if (this.#isGzipped && this.#saysTooMuch()) throw inflatesTooFar(this.#limits.inflatedBytes);
+    this.#checkInflated();
     const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
     for (const _line of lines.push(this.#head));
     for (const _line of lines.finish());
@@ -178,9 +179,12 @@ export class Upload {
     }
   }
 
-  #saysTooMuch(): boolean {
+  /** Before anything is inflated, where it could be too much at all. */
+  #checkInflated(): void {
+    const { inflatedBytes } = this.#limits;
+    if (!this.#isGzipped || this.#head.length * INFLATES_MOST <= inflatedBytes) return;
     try {
-      return saysTooMuch(this.#head, this.#limits.inflatedBytes);
+      if (inflatedSize(this.#head, inflatedBytes) > inflatedBytes) throw inflatesTooFar(inflatedBytes);
     } catch (error) {
       throw problemOf(error, this.#limits);
     }
