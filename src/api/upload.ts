@@ -14,7 +14,7 @@ import {
 } from "../config.ts";
 import { Gunzip, GzipError, INFLATES_MOST, isGzip } from "../wire/gunzip.ts";
 import { inflatedSize } from "../wire/inflated-size.ts";
-import { LineSplitter, LineTooLongError } from "../wire/lines.ts";
+import { LineCounter, LineSplitter, LineTooLongError } from "../wire/lines.ts";
 import { badGzip, inflatesTooFar, ingestEncoding, MIB, tooLarge } from "./body.ts";
 
 /** A body that is refused is still read up to this size, or many clients see a broken connection instead of the answer. */
@@ -36,24 +36,50 @@ const UPLOAD_LIMITS: UploadLimits = {
   heldBytes: LOGPUSH_HELD_BYTES,
 };
 
+/** Bytes of the wire → the text, up to its limit. */
+class UploadText {
+  readonly #maxBytes: number;
+  readonly #gunzip: Gunzip | undefined;
+  /** Bytes of text so far. */
+  size = 0;
+
+  constructor({ inflatedBytes }: UploadLimits, isGzipped: boolean) {
+    this.#maxBytes = inflatedBytes;
+    this.#gunzip = isGzipped ? new Gunzip() : undefined;
+  }
+
+  /** Throws `GzipError` and 413. */
+  *push(bytes: Uint8Array): Generator<Uint8Array> {
+    for (const piece of this.#gunzip?.push(bytes) ?? [bytes]) {
+      this.size += piece.length;
+      if (this.size > this.#maxBytes) throw inflatesTooFar(this.#maxBytes);
+      yield piece;
+    }
+  }
+
+  /** Throws `GzipError`. */
+  finish(): void {
+    this.#gunzip?.finish();
+  }
+}
+
 /** Bytes of the wire → lines of the text, under all limits but the wire's. Throws 400 and 413. */
 class UploadLines {
   readonly #limits: UploadLimits;
-  readonly #gunzip: Gunzip | undefined;
+  readonly #text: UploadText;
   readonly #splitter: LineSplitter;
-  #inflated = 0;
   #lines = 0;
 
   constructor(limits: UploadLimits, isGzipped: boolean) {
     this.#limits = limits;
-    this.#gunzip = isGzipped ? new Gunzip() : undefined;
+    this.#text = new UploadText(limits, isGzipped);
     this.#splitter = new LineSplitter(limits.lineBytes);
   }
 
   *push(bytes: Uint8Array): Generator<Uint8Array> {
     try {
-      if (this.#gunzip === undefined) yield* this.#split(bytes);
-      else for (const piece of this.#gunzip.push(bytes)) yield* this.#split(piece);
+      for (const piece of this.#text.push(bytes))
+        for (const line of this.#splitter.push(piece)) yield this.#counted(line);
     } catch (error) {
       throw problemOf(error, this.#limits);
     }
@@ -61,24 +87,21 @@ class UploadLines {
 
   *finish(): Generator<Uint8Array> {
     try {
-      this.#gunzip?.finish();
+      this.#text.finish();
     } catch (error) {
       throw problemOf(error, this.#limits);
     }
     for (const line of this.#splitter.finish()) yield this.#counted(line);
   }
 
-  *#split(piece: Uint8Array): Generator<Uint8Array> {
-    this.#inflated += piece.length;
-    if (this.#inflated > this.#limits.inflatedBytes) throw inflatesTooFar(this.#limits.inflatedBytes);
-    for (const line of this.#splitter.push(piece)) yield this.#counted(line);
-  }
-
   #counted(line: Uint8Array): Uint8Array {
-    const { lines } = this.#limits;
-    if (++this.#lines > lines) throw new Problem(413, "too_many", `The body has more than ${lines} records.`);
+    checkCount(++this.#lines, this.#limits);
     return line;
   }
+}
+
+function checkCount(count: number, { lines }: UploadLimits): void {
+  if (count > lines) throw new Problem(413, "too_many", `The body has more than ${lines} records.`);
 }
 
 function problemOf(error: unknown, { lineBytes }: UploadLimits): unknown {
@@ -145,10 +168,11 @@ export class Upload {
   /** Goes through what is held, if that is all. Throws 400 and 413. */
   check(): void {
     if (this.#rest !== undefined) return;
-    this.#checkInflated();
-    const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
-    for (const _line of lines.push(this.#head));
-    for (const _line of lines.finish());
+    try {
+      this.#look();
+    } catch (error) {
+      throw problemOf(error, this.#limits);
+    }
   }
 
   /** The lines that are not blank, a piece of the wire at a time; views, good until the next. Throws 400 and 413. */
@@ -179,15 +203,20 @@ export class Upload {
     }
   }
 
-  /** Before anything is inflated, where it could be too much at all. */
-  #checkInflated(): void {
-    const { inflatedBytes } = this.#limits;
-    if (!this.#isGzipped || this.#head.length * INFLATES_MOST <= inflatedBytes) return;
-    try {
+  #look(): void {
+    const { inflatedBytes, lineBytes } = this.#limits;
+    const text = new UploadText(this.#limits, this.#isGzipped && this.#head.length > 0);
+    const lines = new LineCounter(lineBytes);
+    let isSized = !this.#isGzipped || this.#head.length * INFLATES_MOST <= inflatedBytes;
+    for (const piece of text.push(this.#head)) {
+      lines.push(piece);
+      checkCount(lines.count, this.#limits);
+      // Most bombs are one line and have shown it by now. Of the others the whole length is found before more is inflated.
+      if (isSized || text.size <= lineBytes) continue;
+      isSized = true;
       if (inflatedSize(this.#head, inflatedBytes) > inflatedBytes) throw inflatesTooFar(inflatedBytes);
-    } catch (error) {
-      throw problemOf(error, this.#limits);
     }
+    text.finish();
   }
 
   async #checkAnnounced(length: number): Promise<void> {

@@ -56,3 +56,33 @@ export class LineSplitter {
     return line;
   }
 }
+
+/** How many lines `LineSplitter` would give, without making them: what is only looked at costs no view of each line. */
+export class LineCounter {
+  readonly #maxBytes: number;
+  /** Bytes of the line that is not whole yet. */
+  #heldBytes = 0;
+  /** Lines so far that are not blank, the one that is not whole yet included. */
+  count = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Throws `LineTooLongError`. */
+  push(piece: Uint8Array): void {
+    for (let at = 0; at < piece.length; ) {
+      if (this.#heldBytes === 0) {
+        while (at < piece.length && isSpace(piece[at]!)) at++;
+        if (at === piece.length) return;
+        this.count++;
+      }
+      const newline = piece.indexOf(NEWLINE, at);
+      this.#heldBytes += (newline < 0 ? piece.length : newline) - at;
+      if (this.#heldBytes > this.#maxBytes) throw new LineTooLongError();
+      if (newline < 0) return;
+      this.#heldBytes = 0;
+      at = newline + 1;
+    }
+  }
+}

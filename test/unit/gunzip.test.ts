@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Gunzip, GzipError, isGzip } from "../../src/wire/gunzip.ts";
-import { LineSplitter, LineTooLongError } from "../../src/wire/lines.ts";
+import { LineCounter, LineSplitter, LineTooLongError } from "../../src/wire/lines.ts";
 import { runs } from "../support/runs.ts";
 
 /** What comes out when the bytes come in pieces that end at these places. */
@@ -86,6 +86,33 @@ describe("lines", () => {
     );
   });
 
+  it("UPL-4: lines are counted as they are cut, and refused where one is too long (seed 23)", () => {
+    const text = fc.stringMatching(/^[ab \n\r\t]{0,80}$/);
+    fc.assert(
+      fc.property(
+        text,
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 12 }),
+        (whole, size, max) => {
+          const bytes = new TextEncoder().encode(whole);
+          const pieces: Uint8Array[] = [];
+          for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+          const counter = new LineCounter(max);
+          const splitter = new LineSplitter(max);
+          const counted = orTooLong(() => {
+            for (const piece of pieces) counter.push(piece);
+            return counter.count;
+          });
+          const cut = orTooLong(
+            () => [...pieces.flatMap((piece) => [...splitter.push(piece)]), ...splitter.finish()].length,
+          );
+          expect(counted).toBe(cut);
+        },
+      ),
+      { numRuns: runs(1_000), seed: 23 },
+    );
+  });
+
   it("LINE-2: a line may be as long as it may be and no longer, in one piece or many", () => {
     for (const size of [1, 3, 100]) {
       const read = (length: number) => {
@@ -102,3 +129,12 @@ describe("lines", () => {
     }
   });
 });
+
+function orTooLong(count: () => number): number | "too long" {
+  try {
+    return count();
+  } catch (error) {
+    if (error instanceof LineTooLongError) return "too long";
+    throw error;
+  }
+}
