@@ -1,19 +1,30 @@
 /** Request bodies under limits: what is too large stops being read, what inflates too far stops being inflated. */
+import { joined } from "../base/bytes.ts";
 import { repeatedName } from "../base/json-names.ts";
 import { Problem } from "../base/problem.ts";
 import { BODY_INFLATED_MAX_BYTES, BODY_WIRE_MAX_BYTES, JSON_BODY_MAX_BYTES } from "../config.ts";
-import { Gunzip, GzipError, saysTooMuch } from "../wire/gunzip.ts";
+import { Gunzip, GzipError } from "../wire/gunzip.ts";
+import { inflatedSize } from "../wire/inflated-size.ts";
 import { JSON_DEPTH_MAX, pointerOf } from "./validate.ts";
 
-const MIB = 1024 * 1024;
+export const MIB = 1024 * 1024;
 /**
  * A body that is too large is still read, and thrown away, up to this size: a client that gets its answer while it writes
  * often sees a broken connection instead of the 413.
  */
 const DRAIN_MAX_BYTES = 4 * BODY_WIRE_MAX_BYTES;
 
-function tooLarge(what: string): Problem {
+export function tooLarge(what: string): Problem {
   return new Problem(413, "too_large", what);
+}
+
+/** Of a body whose text is longer than `maxBytes`. */
+export function inflatesTooFar(maxBytes: number): Problem {
+  return tooLarge(`The body inflates to more than ${maxBytes / MIB} MiB.`);
+}
+
+export function badGzip(): Problem {
+  return new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
 }
 
 /**
@@ -41,47 +52,30 @@ async function readAll(
     }
   }
   if (size > max) throw onExcess();
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joined(chunks);
 }
 
 /**
- * All that gzip holds, of one member or several. Gone through twice: first only to see how long it is, so that a body that
- * inflates too far never takes memory for what came before the limit; its trailer mostly says so at once.
+ * All that gzip holds, of one member or several. Its length is found first, without inflating: what inflates too far takes no
+ * memory and little time, whatever its trailer says, and the rest is inflated once, to where it stays.
  */
 function gunzip(bytes: Uint8Array): Uint8Array {
-  const max = BODY_INFLATED_MAX_BYTES;
-  const excess = () => tooLarge(`The body inflates to more than ${max / MIB} MiB.`);
   try {
-    if (saysTooMuch(bytes, max)) throw excess();
-    let size = 0;
-    for (const piece of inflated(bytes)) {
-      size += piece.length;
-      if (size > max) throw excess();
-    }
+    const size = inflatedSize(bytes, BODY_INFLATED_MAX_BYTES);
+    if (size > BODY_INFLATED_MAX_BYTES) throw inflatesTooFar(BODY_INFLATED_MAX_BYTES);
     const whole = new Uint8Array(size);
+    const stream = new Gunzip();
     let at = 0;
-    for (const piece of inflated(bytes)) {
+    for (const piece of stream.push(bytes)) {
       whole.set(piece, at);
       at += piece.length;
     }
+    stream.finish();
     return whole;
   } catch (error) {
-    if (error instanceof GzipError)
-      throw new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+    if (error instanceof GzipError) throw badGzip();
     throw error;
   }
-}
-
-function* inflated(bytes: Uint8Array): Generator<Uint8Array> {
-  const stream = new Gunzip();
-  yield* stream.push(bytes);
-  stream.finish();
 }
 
 /** Media type without parameters, in lower case; empty when there is none. */
@@ -89,12 +83,16 @@ export function mediaType(request: Request): string {
   return (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
+/** What an ingest body is encoded with. Throws 415. */
+export function ingestEncoding(request: Request): "identity" | "gzip" {
+  const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
+  if (encoding === "identity" || encoding === "gzip") return encoding;
+  throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
+}
+
 /** An ingest body: `Content-Encoding` gzip or none. Throws 413, 415, 400. */
 export async function readIngestBody(request: Request): Promise<Uint8Array> {
-  const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
-  if (encoding !== "identity" && encoding !== "gzip") {
-    throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
-  }
+  const encoding = ingestEncoding(request);
   const excess = () => tooLarge(`The body is larger than ${BODY_WIRE_MAX_BYTES / MIB} MiB.`);
   const wire =
     request.body === null

@@ -1,16 +1,15 @@
 /** `POST …/logpush` (contract §3): name the upload → claim the name → lines → chunks of frames → dispatch → settle. */
 import * as z from "zod/mini";
 import { shardOf } from "../base/hash.ts";
-import { errorClass } from "../base/log.ts";
 import { Problem } from "../base/problem.ts";
-import { LOGPUSH_WAIT_MS, SHARD_TRIES } from "../config.ts";
-import { type DispatchOutcome, dispatch, type Parcel } from "../edge/dispatch.ts";
+import { LOGPUSH_WAIT_MS } from "../config.ts";
+import type { DispatchOutcome, Parcel } from "../edge/dispatch.ts";
 import { LogpushCollector } from "../edge/logpush.ts";
 import { type LogpushAnswer, logpushAnswer, logpushRecord, sampleRate } from "../schemas/logpush.ts";
 import { WEIGHT_ONE } from "../wire/frame.ts";
 import { type Call, json, queryParameters, type Route } from "./call.ts";
+import { incomplete, sendFrames, settled } from "./ingest.ts";
 import type { ClaimResult, ShardMap, ShardObject } from "./objects.ts";
-import { incomplete } from "./observations.ts";
 import { Upload } from "./upload.ts";
 import { validateQuery } from "./validate.ts";
 
@@ -73,19 +72,14 @@ async function take(call: Call, upload: Upload, rate: number): Promise<LogpushAn
     await home.noteDuplicate(answer.accepted);
     return { ...answer, duplicate: true };
   }
-  try {
-    // Judged by the clock of its first try, or a repeat would make other frames out of what has expired since.
-    const answer = await count(call, map, upload, { nowMs: claimed.firstMs, rate });
-    // A body without records, such as the one that a destination is tried with, is the same every time.
-    const { accepted, rejected, expired, skipped } = answer;
-    const isEmpty = accepted + rejected + expired + skipped === 0;
-    await home.settle(key, isEmpty ? undefined : JSON.stringify(answer));
-    return answer;
-  } catch (error) {
-    // Frees the name for the next try; when even that fails, its lease ends by itself.
-    await home.settle(key, undefined).catch(() => undefined);
-    throw error;
-  }
+  // Judged by the clock of its first try, or a repeat would make other frames out of what has expired since.
+  const work = () => count(call, map, upload, { nowMs: claimed.firstMs, rate });
+  return settled(home, key, work, isWorthKeeping);
+}
+
+/** A body without records, such as the one that a destination is tried with, is the same every time. */
+function isWorthKeeping({ accepted, rejected, expired, skipped }: LogpushAnswer): boolean {
+  return accepted + rejected + expired + skipped > 0;
 }
 
 /** Waits for the same upload where it is under way: Logpush repeats what was not answered in time. */
@@ -176,7 +170,7 @@ class Sender {
 
   async #flush(): Promise<void> {
     await this.#await();
-    this.#underWay = this.#dispatch(this.#batch);
+    this.#underWay = sendFrames(this.#call, this.#map, this.#batch);
     this.#batch = [];
     this.#chunks = 0;
   }
@@ -190,17 +184,5 @@ class Sender {
     const { overloaded } = outcome;
     const detail = "Not every shard took its part. Send the same body again.";
     throw incomplete({ counted: this.counted, overloaded }, this.#call.random(), detail);
-  }
-
-  /** Never throws: what fails is in the outcome. */
-  #dispatch(batch: readonly Parcel[]): Promise<DispatchOutcome> {
-    const { at, site, wait, random, peers, log } = this.#call;
-    return dispatch(
-      batch,
-      (shard, payloads) => at.shard(this.#map, shard).ingest(payloads, this.#map.shards),
-      { tries: SHARD_TRIES, wait, random },
-      peers,
-      (shard, error) => log({ event: "shard_failed", site, shard, error: errorClass(error) }),
-    );
   }
 }

@@ -1,29 +1,17 @@
 /** `POST …/observations` (contract §3): decode → collect → claim the key → dispatch → settle. */
 import * as z from "zod/mini";
+import { joined } from "../base/bytes.ts";
 import { sha256, shardOf } from "../base/hash.ts";
-import { errorClass } from "../base/log.ts";
 import { Problem } from "../base/problem.ts";
-import {
-  BODY_OBSERVATIONS_MAX,
-  IDEMPOTENCY_KEY_MAX_CHARS,
-  RETRY_AFTER_MAX_S,
-  RETRY_AFTER_S,
-  SHARD_TRIES,
-} from "../config.ts";
+import { BODY_OBSERVATIONS_MAX, IDEMPOTENCY_KEY_MAX_CHARS } from "../config.ts";
 import { type Collected, collect } from "../edge/collect.ts";
-import {
-  ChannelIds,
-  type DispatchOutcome,
-  dispatch,
-  type FrameIds,
-  parcels,
-  seededIds,
-} from "../edge/dispatch.ts";
+import { ChannelIds, type FrameIds, parcels, seededIds } from "../edge/dispatch.ts";
 import { type IngestAnswer, ingestAnswer, observation } from "../schemas/observation.ts";
 import { NO_COUNTERS } from "../wire/frame-builder.ts";
 import { BODY_TYPES, BodyError, type BodyType, records } from "../wire/records.ts";
 import { mediaType, readIngestBody } from "./body.ts";
 import { type Call, json, type Route } from "./call.ts";
+import { incomplete, sendFrames, settled } from "./ingest.ts";
 import type { ShardMap, ShardObject } from "./objects.ts";
 
 const list = z.array(observation);
@@ -78,22 +66,18 @@ async function postObservations(call: Call): Promise<Response> {
     }
   }
   const home = call.at.shard(map, shardOf(key, map.shards, map.epoch));
-  const claimed = await claim(home, key, await sha256(concat(type, bytes)));
+  const named = joined([new TextEncoder().encode(`${type}\n`), bytes]);
+  const claimed = await claim(home, key, await sha256(named));
   if ("answer" in claimed) {
     await home.noteDuplicate(collected.accepted);
     return accepted(JSON.parse(claimed.answer) as IngestAnswer);
   }
-  try {
+  const answer = await settled(home, key, async () => {
     // Judged by the clock of the key's first try, or a repeat would make other frames out of what has expired since.
     const same = claimed.firstMs === nowMs ? collected : decode(claimed.firstMs);
-    const answer = await send(call, map, same, seededIds(`key/${call.site}/${key}`));
-    await home.settle(key, JSON.stringify(answer));
-    return accepted(answer);
-  } catch (error) {
-    // Frees the key for the next try; when even that fails, its lease ends by itself.
-    await home.settle(key, undefined).catch(() => undefined);
-    throw error;
-  }
+    return send(call, map, same, seededIds(`key/${call.site}/${key}`));
+  });
+  return accepted(answer);
 }
 
 function accepted(answer: IngestAnswer): Response {
@@ -111,14 +95,6 @@ function idempotencyKey(request: Request): string | undefined {
     );
   }
   return key;
-}
-
-function concat(type: string, bytes: Uint8Array): Uint8Array {
-  const head = new TextEncoder().encode(`${type}\n`);
-  const whole = new Uint8Array(head.length + bytes.length);
-  whole.set(head);
-  whole.set(bytes, head.length);
-  return whole;
 }
 
 function decodeBody<T>(type: BodyType, bytes: Uint8Array, use: (found: ReturnType<typeof records>) => T): T {
@@ -152,29 +128,7 @@ async function claim(
 async function send(call: Call, map: ShardMap, collected: Collected, ids: FrameIds): Promise<IngestAnswer> {
   const { accepted: count, rejected, expired, withoutJa4, errors } = collected;
   const list = await parcels(collected.builders, ids, "observations", { ...NO_COUNTERS, rejected, expired });
-  const outcome = await dispatch(
-    list,
-    (shard, payloads) => call.at.shard(map, shard).ingest(payloads, map.shards),
-    { tries: SHARD_TRIES, wait: call.wait, random: call.random },
-    call.peers,
-    (shard, error) => call.log({ event: "shard_failed", site: call.site, shard, error: errorClass(error) }),
-  );
+  const outcome = await sendFrames(call, map, list);
   if (outcome.failed.length > 0) throw incomplete(outcome, call.random());
   return { accepted: count, rejected, expired, without_ja4: withoutJa4, errors };
-}
-
-/**
- * Part of the observations may be on disk: the same key completes them, without one `counted` tells how many. Senders that
- * were refused together are asked to come back apart; `random` in [0, 1).
- */
-export function incomplete(
-  { counted, overloaded }: Omit<DispatchOutcome, "failed">,
-  random: number,
-  detail = "Not every shard took its part. Send it again with the same Idempotency-Key.",
-): Problem {
-  const retryAfterS = RETRY_AFTER_S + Math.floor(random * (RETRY_AFTER_MAX_S - RETRY_AFTER_S + 1));
-  return new Problem(503, overloaded ? "overloaded" : "unavailable", detail, {
-    headers: { "retry-after": String(retryAfterS) },
-    members: { counted },
-  });
 }

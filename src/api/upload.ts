@@ -2,6 +2,7 @@
  * A body that may be larger than memory: read as it comes, inflated and cut into lines piece by piece, under limits. What is
  * short on the wire is held and can be gone through twice, so that a fault is found before anything of it counts.
  */
+import { joined } from "../base/bytes.ts";
 import { hex, sha256 } from "../base/hash.ts";
 import { Problem } from "../base/problem.ts";
 import {
@@ -11,10 +12,11 @@ import {
   LOGPUSH_RECORDS_MAX,
   LOGPUSH_WIRE_MAX_BYTES,
 } from "../config.ts";
-import { Gunzip, GzipError, isGzip, saysTooMuch } from "../wire/gunzip.ts";
-import { LineSplitter, LineTooLongError } from "../wire/lines.ts";
+import { Gunzip, GzipError, INFLATES_MOST, isGzip } from "../wire/gunzip.ts";
+import { inflatedSize } from "../wire/inflated-size.ts";
+import { LineCounter, LineSplitter, LineTooLongError } from "../wire/lines.ts";
+import { badGzip, inflatesTooFar, ingestEncoding, MIB, tooLarge } from "./body.ts";
 
-const MIB = 1024 * 1024;
 /** A body that is refused is still read up to this size, or many clients see a broken connection instead of the answer. */
 const DRAIN_MAX_BYTES = 2 * LOGPUSH_WIRE_MAX_BYTES;
 
@@ -34,32 +36,50 @@ const UPLOAD_LIMITS: UploadLimits = {
   heldBytes: LOGPUSH_HELD_BYTES,
 };
 
-function tooLarge(what: string): Problem {
-  return new Problem(413, "too_large", what);
-}
+/** Bytes of the wire → the text, up to its limit. */
+class UploadText {
+  readonly #maxBytes: number;
+  readonly #gunzip: Gunzip | undefined;
+  /** Bytes of text so far. */
+  size = 0;
 
-function inflatesTooFar({ inflatedBytes }: UploadLimits): Problem {
-  return tooLarge(`The body inflates to more than ${inflatedBytes / MIB} MiB.`);
+  constructor({ inflatedBytes }: UploadLimits, isGzipped: boolean) {
+    this.#maxBytes = inflatedBytes;
+    this.#gunzip = isGzipped ? new Gunzip() : undefined;
+  }
+
+  /** Throws `GzipError` and 413. */
+  *push(bytes: Uint8Array): Generator<Uint8Array> {
+    for (const piece of this.#gunzip?.push(bytes) ?? [bytes]) {
+      this.size += piece.length;
+      if (this.size > this.#maxBytes) throw inflatesTooFar(this.#maxBytes);
+      yield piece;
+    }
+  }
+
+  /** Throws `GzipError`. */
+  finish(): void {
+    this.#gunzip?.finish();
+  }
 }
 
 /** Bytes of the wire → lines of the text, under all limits but the wire's. Throws 400 and 413. */
 class UploadLines {
   readonly #limits: UploadLimits;
-  readonly #gunzip: Gunzip | undefined;
+  readonly #text: UploadText;
   readonly #splitter: LineSplitter;
-  #inflated = 0;
   #lines = 0;
 
   constructor(limits: UploadLimits, isGzipped: boolean) {
     this.#limits = limits;
-    this.#gunzip = isGzipped ? new Gunzip() : undefined;
+    this.#text = new UploadText(limits, isGzipped);
     this.#splitter = new LineSplitter(limits.lineBytes);
   }
 
   *push(bytes: Uint8Array): Generator<Uint8Array> {
     try {
-      if (this.#gunzip === undefined) yield* this.#split(bytes);
-      else for (const piece of this.#gunzip.push(bytes)) yield* this.#split(piece);
+      for (const piece of this.#text.push(bytes))
+        for (const line of this.#splitter.push(piece)) yield this.#counted(line);
     } catch (error) {
       throw problemOf(error, this.#limits);
     }
@@ -67,28 +87,25 @@ class UploadLines {
 
   *finish(): Generator<Uint8Array> {
     try {
-      this.#gunzip?.finish();
+      this.#text.finish();
     } catch (error) {
       throw problemOf(error, this.#limits);
     }
     for (const line of this.#splitter.finish()) yield this.#counted(line);
   }
 
-  *#split(piece: Uint8Array): Generator<Uint8Array> {
-    this.#inflated += piece.length;
-    if (this.#inflated > this.#limits.inflatedBytes) throw inflatesTooFar(this.#limits);
-    for (const line of this.#splitter.push(piece)) yield this.#counted(line);
-  }
-
   #counted(line: Uint8Array): Uint8Array {
-    const { lines } = this.#limits;
-    if (++this.#lines > lines) throw new Problem(413, "too_many", `The body has more than ${lines} records.`);
+    checkCount(++this.#lines, this.#limits);
     return line;
   }
 }
 
+function checkCount(count: number, { lines }: UploadLimits): void {
+  if (count > lines) throw new Problem(413, "too_many", `The body has more than ${lines} records.`);
+}
+
 function problemOf(error: unknown, { lineBytes }: UploadLimits): unknown {
-  if (error instanceof GzipError) return new Problem(400, "bad_gzip", "The body is not a whole gzip stream.");
+  if (error instanceof GzipError) return badGzip();
   if (error instanceof LineTooLongError)
     return tooLarge(`A line of the body is longer than ${lineBytes} bytes.`);
   return error;
@@ -125,10 +142,7 @@ export class Upload {
 
   /** Reads as much as is held. Throws 413 and 415. */
   static async open(request: Request, limits = UPLOAD_LIMITS): Promise<Upload> {
-    const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
-    if (encoding !== "identity" && encoding !== "gzip") {
-      throw new Problem(415, "encoding", "Content-Encoding must be gzip or absent.");
-    }
+    const encoding = ingestEncoding(request);
     const reader = request.body?.getReader();
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -140,7 +154,7 @@ export class Upload {
       chunks.push(result.value);
       size += result.value.length;
     }
-    const head = joined(chunks, size);
+    const head = joined(chunks);
     // However the bytes came, the same ones are named the same.
     const digest = await sha256(done ? head : head.subarray(0, limits.heldBytes));
     const length = done ? "" : `/${request.headers.get("content-length") ?? ""}`;
@@ -154,10 +168,11 @@ export class Upload {
   /** Goes through what is held, if that is all. Throws 400 and 413. */
   check(): void {
     if (this.#rest !== undefined) return;
-    if (this.#isGzipped && this.#saysTooMuch()) throw inflatesTooFar(this.#limits);
-    const lines = new UploadLines(this.#limits, this.#isGzipped && this.#head.length > 0);
-    for (const _line of lines.push(this.#head));
-    for (const _line of lines.finish());
+    try {
+      this.#look();
+    } catch (error) {
+      throw problemOf(error, this.#limits);
+    }
   }
 
   /** The lines that are not blank, a piece of the wire at a time; views, good until the next. Throws 400 and 413. */
@@ -188,12 +203,20 @@ export class Upload {
     }
   }
 
-  #saysTooMuch(): boolean {
-    try {
-      return saysTooMuch(this.#head, this.#limits.inflatedBytes);
-    } catch (error) {
-      throw problemOf(error, this.#limits);
+  #look(): void {
+    const { inflatedBytes, lineBytes } = this.#limits;
+    const text = new UploadText(this.#limits, this.#isGzipped && this.#head.length > 0);
+    const lines = new LineCounter(lineBytes);
+    let isSized = !this.#isGzipped || this.#head.length * INFLATES_MOST <= inflatedBytes;
+    for (const piece of text.push(this.#head)) {
+      lines.push(piece);
+      checkCount(lines.count, this.#limits);
+      // Most bombs are one line and have shown it by now. Of the others the whole length is found before more is inflated.
+      if (isSized || text.size <= lineBytes) continue;
+      isSized = true;
+      if (inflatedSize(this.#head, inflatedBytes) > inflatedBytes) throw inflatesTooFar(inflatedBytes);
     }
+    text.finish();
   }
 
   async #checkAnnounced(length: number): Promise<void> {
@@ -205,14 +228,4 @@ export class Upload {
   #tooLong(): Problem {
     return tooLarge(`The body is larger than ${this.#limits.wireBytes / MIB} MiB.`);
   }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

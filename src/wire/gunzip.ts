@@ -14,36 +14,16 @@ export class GzipError extends Error {
 const GZIP_WINDOW_BITS = 31;
 /** Bytes of output in one piece. */
 const PIECE_BYTES = 64 * 1024;
-/** Bytes of input a step: deflate makes at most 1,032 times as much of it, so a step holds 2 MiB at most. */
+/** Deflate makes at most so many times as much of its input: two bits become 258 bytes. */
+export const INFLATES_MOST = 1_032;
+/** Bytes of input a step, which so holds 2 MiB at most. */
 const STEP_BYTES = 2 * 1024;
-/** What is inflated to see how far the rest will. */
-const TRIED_BYTES = 4 * 1024;
 /** RFC 1952: ID1, ID2. */
 const MAGIC = [0x1f, 0x8b] as const;
-/** The shortest member: a header of 10 bytes, an empty block of 2, a trailer of 8. */
-const MEMBER_MIN_BYTES = 20;
 
 /** Whether bytes begin as gzip does. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === MAGIC[0] && bytes[1] === MAGIC[1];
-}
-
-/** Length of the last member's text, modulo 2³², as its trailer says it (ISIZE); 0 where there is none. */
-function saidSize(bytes: Uint8Array): number {
-  if (bytes.length < MEMBER_MIN_BYTES) return 0;
-  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
-}
-
-/**
- * Whether the bytes would inflate to more than `maxBytes`, without inflating them: their trailer says so, and their beginning
- * agrees. Of a stream that was cut off the last four bytes are any. Throws `GzipError` where the beginning is damaged.
- */
-export function saysTooMuch(bytes: Uint8Array, maxBytes: number): boolean {
-  if (saidSize(bytes) <= maxBytes) return false;
-  const beginning = bytes.subarray(0, TRIED_BYTES);
-  let size = 0;
-  for (const piece of new Gunzip().push(beginning)) size += piece.length;
-  return (size / beginning.length) * bytes.length > maxBytes / 2;
 }
 
 export class Gunzip {

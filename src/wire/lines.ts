@@ -1,4 +1,5 @@
 /** Lines of a text that comes in pieces. */
+import { joined } from "../base/bytes.ts";
 
 const NEWLINE = 0x0a;
 
@@ -49,15 +50,39 @@ export class LineSplitter {
 
   #whole(last: Uint8Array): Uint8Array {
     if (this.#heldBytes === 0) return last;
-    const line = new Uint8Array(this.#heldBytes + last.length);
-    let at = 0;
-    for (const part of this.#held) {
-      line.set(part, at);
-      at += part.length;
-    }
-    line.set(last, at);
+    const line = joined([...this.#held, last]);
     this.#held = [];
     this.#heldBytes = 0;
     return line;
+  }
+}
+
+/** How many lines `LineSplitter` would give, without making them: what is only looked at costs no view of each line. */
+export class LineCounter {
+  readonly #maxBytes: number;
+  /** Bytes of the line that is not whole yet. */
+  #heldBytes = 0;
+  /** Lines so far that are not blank, the one that is not whole yet included. */
+  count = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Throws `LineTooLongError`. */
+  push(piece: Uint8Array): void {
+    for (let at = 0; at < piece.length; ) {
+      if (this.#heldBytes === 0) {
+        while (at < piece.length && isSpace(piece[at]!)) at++;
+        if (at === piece.length) return;
+        this.count++;
+      }
+      const newline = piece.indexOf(NEWLINE, at);
+      this.#heldBytes += (newline < 0 ? piece.length : newline) - at;
+      if (this.#heldBytes > this.#maxBytes) throw new LineTooLongError();
+      if (newline < 0) return;
+      this.#heldBytes = 0;
+      at = newline + 1;
+    }
   }
 }

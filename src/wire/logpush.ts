@@ -6,7 +6,7 @@
  * and counted (contract §3). Only a record without a time is none.
  */
 
-import { utf8Length } from "../base/text.ts";
+import { fitsUtf8 } from "../base/text.ts";
 import { parseRfc3339 } from "../base/time.ts";
 import { FIELD_MAX_BYTES, RAY_ID_MAX_CHARS } from "../config.ts";
 import { isJa4 } from "./ja4.ts";
@@ -26,9 +26,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const isText =
   (maxBytes: number): Check =>
   (value) =>
-    typeof value === "string" &&
-    value.length <= maxBytes &&
-    (value.length * 3 <= maxBytes || utf8Length(value) <= maxBytes);
+    typeof value === "string" && fitsUtf8(value, maxBytes);
 const isInteger =
   (min: number, max: number): Check =>
   (value) =>

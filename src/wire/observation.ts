@@ -3,7 +3,7 @@
  * costs more than the work. The zod schema in `src/schemas/observation.ts` documents the same shape; a test holds the two
  * together.
  */
-import { utf8Length } from "../base/text.ts";
+import { fitsUtf8 } from "../base/text.ts";
 import { parseRfc3339 } from "../base/time.ts";
 import { FIELD_MAX_BYTES, FUTURE_MAX_MS, PAST_MAX_MS, RAY_ID_MAX_CHARS } from "../config.ts";
 import { isJa4 } from "./ja4.ts";
@@ -130,9 +130,7 @@ function text(
   const value = fields[name];
   if (isAbsent(value)) return undefined;
   if (typeof value !== "string") return new FieldFault(`${name} is not a string`);
-  // UTF-8 takes at most 3 bytes a UTF-16 unit, so only texts near the limit need to be measured.
-  const tooLong = value.length > maxBytes || (value.length * 3 > maxBytes && utf8Length(value) > maxBytes);
-  return tooLong ? new FieldFault(`${name} is longer than ${maxBytes} bytes`) : value;
+  return fitsUtf8(value, maxBytes) ? value : new FieldFault(`${name} is longer than ${maxBytes} bytes`);
 }
 
 function integer(

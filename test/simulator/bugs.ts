@@ -106,7 +106,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "a repeat of a request with a key makes other frames",
     "src/api/observations.ts",
-    "await send(call, map, same, seededIds(",
-    "await send(call, map, same, seededIds(Math.random() + ",
+    "send(call, map, same, seededIds(",
+    "send(call, map, same, seededIds(Math.random() + ",
   ),
 ];

@@ -1,6 +1,6 @@
 /** Frames of the API on their way to shards of this version and of the one before. */
 import { describe, expect, it } from "vitest";
-import { incomplete } from "../../src/api/observations.ts";
+import { incomplete } from "../../src/api/ingest.ts";
 import { FRAME_ID_WINDOW } from "../../src/config.ts";
 import { Channels } from "../../src/edge/channels.ts";
 import { ChannelIds, dispatch, type Parcel, parcels, seededIds } from "../../src/edge/dispatch.ts";

@@ -58,6 +58,18 @@ describe("uploads", () => {
     expect(await read(long)).toMatchObject({ status: 413 });
   });
 
+  it("UPL-5: what inflates too far is refused before more than a line's length of it is inflated", async () => {
+    // Stored as they are, so that their end is far behind their beginning on the wire too.
+    const begins = gzipSync(text(5, 40_000), { level: 0 });
+    // Their check is wrong: whoever inflates so far calls them damaged.
+    begins[begins.length - 8]! ^= 0xff;
+    const room = { wireBytes: 1_000_000, heldBytes: 1_000_000, lineBytes: 40_000 };
+    const limits = { ...LIMITS, ...room, inflatedBytes: 300_000 };
+    expect(await read(begins, 9_999, limits)).toEqual({ status: 400, early: true });
+    const bomb = Buffer.concat([begins, gzipSync(Buffer.alloc(100_000, 0x0a))]);
+    expect(await read(bomb, 9_999, limits)).toEqual({ status: 413, early: true });
+  });
+
   it("LOGP-5: the name follows from the bytes, not from how they come", async () => {
     const nameOf = async (body: Uint8Array, piece: number, headers = {}) =>
       (await Upload.open(request(body, piece, headers), LIMITS)).name;

@@ -90,9 +90,11 @@ function small(path: string): Omit<Hostile, "name" | "status"> {
 }
 
 async function bodies(): Promise<Hostile[]> {
-  const bomb = await zeros(BOMB_BYTES);
+  const bomb = await member(0, BOMB_BYTES);
   // The trailer that is looked at is the small last member's.
   const liar = bytes(bomb, gzipSync("{}\n"));
+  // Zeros are one line, which is too long after a MiB; newlines are no line at all.
+  const blank = bytes(await member(0x0a, BOMB_BYTES + BOMB_PART_BYTES), gzipSync("{}\n"));
   const lines = bytes(...Array.from({ length: 16 }, () => gzipSync("{}\n".repeat(MIB))), gzipSync("{}\n"));
   const ingest = { type: CONTENT_TYPES.ndjson, gzip: true } as const;
   const plain = { path: OBSERVATIONS, type: CONTENT_TYPES.json, status: 400 };
@@ -103,6 +105,7 @@ async function bodies(): Promise<Hostile[]> {
     { name: "bomb, logpush", path: LOGPUSH, ...ingest, body: bomb, status: 413 },
     { name: "lying bomb, observations", path: OBSERVATIONS, ...ingest, body: liar, status: 413 },
     { name: "lying bomb, logpush", path: LOGPUSH, ...ingest, body: liar, status: 413 },
+    { name: "lying bomb of newlines, logpush", path: LOGPUSH, ...ingest, body: blank, status: 413 },
     { name: "16 M records, logpush", path: LOGPUSH, ...ingest, body: lines, status: 413 },
     { name: "bomb, settings", ...setting, gzip: true, body: bomb, status: 415 },
     { name: "gzip cut off", path: OBSERVATIONS, ...ingest, body: bomb.slice(0, 1_000), status: 400 },
@@ -120,9 +123,9 @@ async function bodies(): Promise<Hostile[]> {
   ];
 }
 
-/** As many zeros as one member of gzip; piece by piece, so that no text of a GiB has to be held here. */
-async function zeros(size: number): Promise<Uint8Array<ArrayBuffer>> {
-  const part = new Uint8Array(BOMB_PART_BYTES);
+/** So many times the same byte as one member of gzip; piece by piece, so that no text of a GiB has to be held here. */
+async function member(byte: number, size: number): Promise<Uint8Array<ArrayBuffer>> {
+  const part = new Uint8Array(BOMB_PART_BYTES).fill(byte);
   const parts = Array.from({ length: size / BOMB_PART_BYTES }, () => part);
   return bytes(await buffer(Readable.from(parts).pipe(createGzip())));
 }
