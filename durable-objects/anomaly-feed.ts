@@ -56,8 +56,8 @@ export class AnomalyFeed extends DurableObject<Env> {
     };
     this.#outbox = feedOutbox(ctx.storage, this.#store, () => this.#alarm.arm(Date.now()));
     this.#outbox.use(this.#settings.webhooks ?? []);
-    this.#alarm = new FeedAlarm(ctx.storage, [storm, this.#outbox]);
     this.#sockets = new FeedSockets(ctx, this.#site, this.#store);
+    this.#alarm = new FeedAlarm(ctx.storage, [storm, this.#outbox, this.#sockets.checkpoints]);
   }
 
   /** Takes a shard's outbox; answers up to which number it is kept. Repeats change nothing. */
@@ -67,7 +67,7 @@ export class AnomalyFeed extends DurableObject<Env> {
     const { fresh, high } = this.#store.append(source, events, nowMs, guard, (sequence, event) =>
       this.#outbox.note(sequence, event, nowMs),
     );
-    this.#sockets.broadcast(fresh);
+    this.#sockets.broadcast(fresh, nowMs);
     if (nowMs - this.#prunedMs > HOUR_MS) {
       this.#prunedMs = nowMs;
       this.#store.prune(nowMs);
@@ -141,14 +141,16 @@ export class AnomalyFeed extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const opened = JSON.parse(request.headers.get(SUBSCRIPTION_HEADER) ?? "") as Subscription;
     if ((opened.since ?? 0) > this.#store.newest) return new Response(null, { status: 400 });
-    const webSocket = this.#sockets.open(opened);
+    const nowMs = Date.now();
+    const webSocket = this.#sockets.open(opened, nowMs);
+    await this.#alarm.arm(nowMs);
     const offered = request.headers.get("sec-websocket-protocol");
     const headers = offered === null ? {} : { "sec-websocket-protocol": offered };
     return new Response(null, { status: 101, webSocket, headers });
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    this.#sockets.take(socket, message);
+    this.#sockets.take(socket, message, Date.now());
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {

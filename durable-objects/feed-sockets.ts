@@ -1,5 +1,8 @@
-/** The feed's hibernating sockets: opens them, replays, sends what is new, hears what clients say. */
-import type { Subprotocol, Subscription } from "../src/api/objects.ts";
+/**
+ * The feed's hibernating sockets: opens them, replays, hears what clients say. Who is sent what is the audience's matter; it is
+ * built when something is to be sent, so a client's ack wakes the object without a look at any other socket.
+ */
+import type { Subscription } from "../src/api/objects.ts";
 import {
   FEED_CLIENT_ERRORS_MAX,
   FEED_CLIENT_FRAME_MAX_BYTES,
@@ -8,27 +11,24 @@ import {
 import { ulid } from "../src/base/random.ts";
 import { utf8Length } from "../src/base/text.ts";
 import { rfc3339 } from "../src/base/time.ts";
-import { type Credit, FRESH_CREDIT, isExhausted, spend } from "../src/feed/credit.ts";
+import { Audience } from "../src/feed/audience.ts";
+import { FRESH_CREDIT } from "../src/feed/credit.ts";
 import { cursorText } from "../src/feed/cursor.ts";
-import { type FeedFilter, filterTest } from "../src/feed/filter.ts";
+import {
+  type Member,
+  type Membership,
+  renewedMembership,
+  type StoredEvent,
+  type Subprotocol,
+} from "../src/feed/membership.ts";
 import { clientFrame } from "../src/schemas/feed.ts";
 import { pack } from "../src/wire/codec.ts";
-import type { FeedStore, StoredEvent } from "./sql/feed-store.ts";
-
-/** What a socket carries over hibernation (≤ 16 KiB). */
-interface Attachment {
-  filter: FeedFilter;
-  protocol: Subprotocol;
-  credit: Credit;
-  errors: number;
-  /** Time of the last automatic pong that the credit was renewed for, ms. */
-  pongMs: number;
-}
+import type { Duty } from "./feed-alarm.ts";
+import type { FeedStore } from "./sql/feed-store.ts";
 
 const REPLAY_PAGE = 500;
 const CLOSE_POLICY = 1008;
 const CLOSE_TOO_BIG = 1009;
-const CLOSE_TRY_AGAIN = 1013;
 
 /** The slice of the platform's object that is needed. */
 export type SocketHost = Pick<
@@ -36,10 +36,13 @@ export type SocketHost = Pick<
   "acceptWebSocket" | "getWebSockets" | "getWebSocketAutoResponseTimestamp" | "setWebSocketAutoResponse"
 >;
 
+type Data = Record<string, string | number>;
+
 export class FeedSockets {
   readonly #host: SocketHost;
   readonly #site: string;
   readonly #store: FeedStore;
+  #built: Audience<WebSocket> | undefined;
 
   constructor(host: SocketHost, site: string, store: FeedStore) {
     this.#host = host;
@@ -52,102 +55,135 @@ export class FeedSockets {
     return this.#host.getWebSockets().length;
   }
 
+  /** Tells clients whose filter hides events how far they went. */
+  get checkpoints(): Duty {
+    return {
+      name: "checkpoints",
+      dueMs: () => this.#audience.checkpointDueMs(),
+      run: (nowMs) => this.#checkpoint(nowMs),
+    };
+  }
+
   /** Opens a subscription and sends what is kept of it; answers the client's end. */
-  open(opened: Subscription): WebSocket {
-    const { filter, protocol } = opened;
-    const since = opened.since ?? this.#store.newest;
+  open({ filter, protocol, since = this.#store.newest }: Subscription, nowMs: number): WebSocket {
+    const audience = this.#audience;
     const pair = new WebSocketPair();
     const [client, server] = [pair[0], pair[1]];
     this.#host.acceptWebSocket(server);
-    const attachment: Attachment = { filter, protocol, credit: FRESH_CREDIT, errors: 0, pongMs: 0 };
-    server.serializeAttachment(attachment);
-    this.#control(server, "hellotide.feed.hello", {
+    const fresh: Membership = { filter, protocol, credit: FRESH_CREDIT, errors: 0, pongMs: 0, told: since };
+    const member = audience.join(server, fresh);
+    this.#control(member, nowMs, "hellotide.feed.hello", {
       cursor: cursorText(since),
       oldest: cursorText(this.#store.oldest),
       heartbeat_s: FEED_HEARTBEAT_S,
     });
-    this.#replay(server, since);
+    this.#replay(member, since, nowMs);
     return client;
   }
 
   /** Sends new events to everyone who wants them. */
-  broadcast(fresh: readonly StoredEvent[]): void {
+  broadcast(fresh: readonly StoredEvent[], nowMs: number): void {
     if (fresh.length === 0) return;
-    for (const socket of this.#host.getWebSockets()) this.#sendAll(socket, fresh);
+    this.#audience.broadcast(fresh);
+    this.#checkpoint(nowMs);
   }
 
   /** Takes a client's frame. */
-  take(socket: WebSocket, message: string | ArrayBuffer): void {
+  take(socket: WebSocket, message: string | ArrayBuffer, nowMs: number): void {
     const size = typeof message === "string" ? utf8Length(message) : message.byteLength;
     if (size > FEED_CLIENT_FRAME_MAX_BYTES) {
+      this.#built?.leave(socket);
       socket.close(CLOSE_TOO_BIG, "a frame may have 4096 bytes");
       return;
     }
     const frame = typeof message === "string" ? parseClientFrame(message) : undefined;
-    const attachment = socket.deserializeAttachment() as Attachment;
     if (frame === undefined) {
-      const errors = attachment.errors + 1;
-      socket.serializeAttachment({ ...attachment, errors });
-      this.#control(socket, "hellotide.feed.error", { detail: 'expected {"type":"ack","cursor"} or ping' });
-      if (errors >= FEED_CLIENT_ERRORS_MAX)
-        socket.close(CLOSE_POLICY, "too many frames that were not understood");
+      this.#misunderstood(socket, nowMs);
       return;
     }
-    socket.serializeAttachment({ ...attachment, credit: FRESH_CREDIT });
+    this.#renew(socket);
     if (frame.type === "ping") socket.send(JSON.stringify({ type: "pong" }));
   }
 
   /** Answers a close: the runtime does not do so for hibernating sockets, and the client would wait for it. */
   closed(socket: WebSocket, code: number): void {
+    this.#built?.leave(socket);
     // Codes without a meaning on the wire (RFC 6455 §7.4.1: no status, abnormal, TLS) cannot be sent back.
     const sendable = code >= 1000 && code <= 4999 && ![1005, 1006, 1015].includes(code);
     socket.close(sendable ? code : 1000);
   }
 
+  get #audience(): Audience<WebSocket> {
+    this.#built ??= this.#restored();
+    return this.#built;
+  }
+
+  #restored(): Audience<WebSocket> {
+    const audience = new Audience<WebSocket>(this.#store.newest, {
+      pongMs: (socket) => this.#host.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0,
+      save: (socket, membership) => socket.serializeAttachment(membership),
+    });
+    const open = this.#host.getWebSockets().filter(({ readyState }) => readyState === WebSocket.OPEN);
+    audience.restore(
+      open.map((socket) => [socket, socket.deserializeAttachment() as Membership] as const),
+      (sequence) => this.#store.past(sequence),
+    );
+    return audience;
+  }
+
+  #renew(socket: WebSocket): void {
+    const member = this.#built?.find(socket);
+    if (member !== undefined) {
+      this.#built?.renew(member);
+      return;
+    }
+    const held = socket.deserializeAttachment() as Membership;
+    socket.serializeAttachment(renewedMembership(held, this.#store.newest));
+  }
+
+  #misunderstood(socket: WebSocket, nowMs: number): void {
+    const member = this.#audience.find(socket);
+    if (member === undefined) return;
+    member.errors++;
+    this.#audience.save(member);
+    this.#control(member, nowMs, "hellotide.feed.error", {
+      detail: 'expected {"type":"ack","cursor"} or ping',
+    });
+    if (member.errors >= FEED_CLIENT_ERRORS_MAX)
+      this.#audience.end(member, CLOSE_POLICY, "too many frames that were not understood");
+  }
+
   /** Sends what is kept after `since`. Synchronous, so no event comes between the last page and going live. */
-  #replay(socket: WebSocket, since: number): void {
+  #replay(member: Member<WebSocket>, since: number, nowMs: number): void {
     const { oldest } = this.#store;
     if (since + 1 < oldest) {
-      this.#control(socket, "hellotide.feed.gap", { from: cursorText(since), to: cursorText(oldest - 1) });
+      this.#control(member, nowMs, "hellotide.feed.gap", {
+        from: cursorText(since),
+        to: cursorText(oldest - 1),
+      });
     }
     for (let at = since; ; ) {
       const page = this.#store.after(at, REPLAY_PAGE);
-      if (page.length === 0 || !this.#sendAll(socket, page)) return;
+      if (page.length === 0) break;
+      if (!this.#audience.replay(member, page)) return;
       at = page[page.length - 1]!.sequence;
     }
+    this.#audience.settle(member);
+    this.#checkpoint(nowMs);
   }
 
-  /** False when the socket was closed because it had fallen too far behind. */
-  #sendAll(socket: WebSocket, events: readonly StoredEvent[]): boolean {
-    // A socket that is closing is still listed, with nothing to send to.
-    if (socket.readyState !== WebSocket.OPEN) return false;
-    const attachment = this.#renewed(socket);
-    const wanted = filterTest(attachment.filter);
-    let { credit } = attachment;
-    for (const event of events) {
-      if (!wanted(event.traits)) continue;
-      const frame = attachment.protocol === "cloudevents.json" ? event.text : packed(event);
-      credit = spend(credit, frame.length);
-      if (isExhausted(credit)) {
-        socket.close(CLOSE_TRY_AGAIN, "too far behind: resume with your last cursor");
-        return false;
-      }
-      socket.send(frame);
-    }
-    socket.serializeAttachment({ ...attachment, credit });
-    return true;
+  #checkpoint(nowMs: number): void {
+    this.#audience.checkpoint(nowMs, (protocol, sequence) =>
+      this.#frame(protocol, nowMs, "hellotide.feed.checkpoint", { cursor: cursorText(sequence) }),
+    );
   }
 
-  /** The socket's state; an automatic pong since the last look counts as a sign of life. */
-  #renewed(socket: WebSocket): Attachment {
-    const attachment = socket.deserializeAttachment() as Attachment;
-    const pongMs = this.#host.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
-    return pongMs > attachment.pongMs ? { ...attachment, pongMs, credit: FRESH_CREDIT } : attachment;
+  /** Sends a frame about the connection itself: no sequence, past every filter. */
+  #control({ socket, group }: Member<WebSocket>, nowMs: number, type: string, data: Data): void {
+    socket.send(this.#frame(group.protocol, nowMs, type, data));
   }
 
-  /** A frame about the connection itself: no sequence, past every filter. */
-  #control(socket: WebSocket, type: string, data: Record<string, string | number>): void {
-    const nowMs = Date.now();
+  #frame(protocol: Subprotocol, nowMs: number, type: string, data: Data): string | Uint8Array {
     const event = {
       specversion: "1.0",
       id: ulid(nowMs, (bytes) => crypto.getRandomValues(bytes)),
@@ -157,15 +193,8 @@ export class FeedSockets {
       datacontenttype: "application/json",
       data,
     };
-    const { protocol } = socket.deserializeAttachment() as Attachment;
-    socket.send(protocol === "cloudevents.json" ? JSON.stringify(event) : pack(event));
+    return protocol === "cloudevents.json" ? JSON.stringify(event) : pack(event);
   }
-}
-
-/** The event as msgpack, made once however many sockets want it. */
-function packed(event: StoredEvent): Uint8Array {
-  event.packed ??= pack(JSON.parse(event.text));
-  return event.packed;
 }
 
 /** A frame that the contract knows. */

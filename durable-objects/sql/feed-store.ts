@@ -6,6 +6,7 @@ import type { FeedSettings } from "../../src/api/objects.ts";
 import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/base/feed-limits.ts";
 import { cursorText } from "../../src/feed/cursor.ts";
 import { type EventTraits, traitsOf } from "../../src/feed/filter.ts";
+import type { PastEvent, StoredEvent } from "../../src/feed/membership.ts";
 import type { FeedEvent } from "../../src/wire/event.ts";
 import { AnomalyIndex } from "./anomaly-index.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
@@ -20,15 +21,6 @@ const MIGRATIONS: Migration[] = [
     ],
   },
 ];
-
-export interface StoredEvent {
-  sequence: number;
-  traits: EventTraits;
-  /** As JSON, with its sequence. */
-  text: string;
-  /** The same as msgpack, once somebody wanted it. */
-  packed?: Uint8Array;
-}
 
 /** What stands between a source and the table: it may mark events, and add events of its own. */
 export interface Guard {
@@ -120,6 +112,22 @@ export class FeedStore {
         sequence: at,
         traits: JSON.parse(traits) as EventTraits,
         text: event,
+      }));
+  }
+
+  /** What is to be counted of the events after a sequence, oldest first. */
+  past(sequence: number): PastEvent[] {
+    return this.#storage.sql
+      .exec<{ sequence: number; at_ms: number; traits: string; length: number }>(
+        "SELECT sequence, at_ms, traits, LENGTH(event) AS length FROM events WHERE sequence > ? ORDER BY sequence",
+        sequence,
+      )
+      .toArray()
+      .map(({ sequence: at, at_ms, traits, length }) => ({
+        sequence: at,
+        atMs: at_ms,
+        traits: JSON.parse(traits) as EventTraits,
+        length,
       }));
   }
 

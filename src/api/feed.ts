@@ -7,6 +7,7 @@ import { secret } from "../base/random.ts";
 import { rfc3339 } from "../base/time.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
+import { SUBPROTOCOLS, type Subprotocol } from "../feed/membership.ts";
 import { acceptsSse } from "../feed/sse.ts";
 import { ja4Glob } from "../schemas/common.ts";
 import { feedTicket } from "../schemas/feed.ts";
@@ -14,7 +15,7 @@ import { EVENT_KINDS, EVENT_TYPES } from "../wire/event.ts";
 import { unauthorized } from "./auth.ts";
 import { type Call, json, type Parameter, queryParameters, type Route } from "./call.ts";
 import { eventStream, type Upstream } from "./feed-stream.ts";
-import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
+import { SUBSCRIPTION_HEADER, type Subscription } from "./objects.ts";
 import { validateQuery } from "./validate.ts";
 
 export const FEED_PATH = "/v1/sites/:site/feed";

@@ -2,6 +2,7 @@
 import type { KeyedHash } from "../base/hash.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
+import type { Subprotocol } from "../feed/membership.ts";
 import type { ShardFamilies } from "../reading/families.ts";
 import type { FeaturePage, FeatureQuery } from "../reading/features.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
@@ -153,9 +154,6 @@ export type IfMatch = number[] | "any" | undefined;
 
 /** How a checked subscription reaches the feed: as JSON in this header, which no client can send to it. */
 export const SUBSCRIPTION_HEADER = "x-hellotide-subscription";
-/** Names of the CloudEvents WebSocket binding; the first is the default. */
-export const SUBPROTOCOLS = ["cloudevents.json", "cloudevents.msgpack"] as const;
-export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 export interface Subscription {
   /** Sequence after which events are wanted; absent = live. */
   since?: number;
