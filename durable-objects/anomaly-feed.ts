@@ -12,8 +12,8 @@ import {
   type WebhookStatus,
 } from "../src/api/objects.ts";
 import { ulid } from "../src/base/random.ts";
-import { HOUR_MS } from "../src/config.ts";
 import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
+import type { Proof, TokenNews } from "../src/feed/proof.ts";
 import { stormEndMs } from "../src/feed/storm.ts";
 import { parseOptions } from "../src/options.ts";
 import type { FeedCounts } from "../src/reading/metrics.ts";
@@ -22,9 +22,10 @@ import type { FeedWebhook } from "../src/webhooks/route.ts";
 import type { Sent } from "../src/webhooks/send.ts";
 import { anomalyPage } from "./anomaly-page.ts";
 import type { Env } from "./env.ts";
-import { FeedAlarm } from "./feed-alarm.ts";
+import { type Duty, FeedAlarm } from "./feed-alarm.ts";
 import { FeedSockets } from "./feed-sockets.ts";
 import { FeedStore } from "./sql/feed-store.ts";
+import { ProofStore } from "./sql/proof-store.ts";
 import { StormStore } from "./sql/storm-store.ts";
 import { StormGuard } from "./storm-guard.ts";
 import { siteOfName } from "./stubs.ts";
@@ -39,8 +40,9 @@ export class AnomalyFeed extends DurableObject<Env> {
   readonly #origin: string;
   readonly #alarm: FeedAlarm;
   readonly #outbox: WebhookOutbox;
+  readonly #proofs: ProofStore;
   readonly #sockets: FeedSockets;
-  #prunedMs = 0;
+  readonly #retention: Duty;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -56,8 +58,18 @@ export class AnomalyFeed extends DurableObject<Env> {
     };
     this.#outbox = feedOutbox(ctx.storage, this.#store, () => this.#alarm.arm(Date.now()));
     this.#outbox.use(this.#settings.webhooks ?? []);
-    this.#sockets = new FeedSockets(ctx, this.#site, this.#store);
-    this.#alarm = new FeedAlarm(ctx.storage, [storm, this.#outbox, this.#sockets.checkpoints]);
+    this.#retention = {
+      name: "retention",
+      dueMs: () => this.#store.pruneDueMs(),
+      run: (atMs) => {
+        this.#store.prune(atMs);
+        this.#storms.prune(atMs);
+      },
+    };
+    this.#proofs = new ProofStore(ctx.storage);
+    this.#sockets = new FeedSockets(ctx, this.#site, this.#store, this.#proofs);
+    const { checkpoints, endings } = this.#sockets;
+    this.#alarm = new FeedAlarm(ctx.storage, [storm, this.#outbox, this.#retention, checkpoints, endings]);
   }
 
   /** Takes a shard's outbox; answers up to which number it is kept. Repeats change nothing. */
@@ -68,11 +80,7 @@ export class AnomalyFeed extends DurableObject<Env> {
       this.#outbox.note(sequence, event, nowMs),
     );
     this.#sockets.broadcast(fresh, nowMs);
-    if (nowMs - this.#prunedMs > HOUR_MS) {
-      this.#prunedMs = nowMs;
-      this.#store.prune(nowMs);
-      this.#storms.prune(nowMs);
-    }
+    if ((this.#retention.dueMs(nowMs) ?? Number.POSITIVE_INFINITY) <= nowMs) await this.#retention.run(nowMs);
     this.#outbox.run(nowMs);
     await this.#alarm.arm(nowMs);
     return high;
@@ -101,13 +109,19 @@ export class AnomalyFeed extends DurableObject<Env> {
     );
   }
 
-  addTicket(digest: string, expiresMs: number): void {
-    this.#store.prune(Date.now());
-    this.#store.addTicket(digest, expiresMs);
+  addTicket(digest: string, expiresMs: number, proof?: Proof): void {
+    this.#proofs.addTicket(digest, expiresMs, Date.now(), proof);
   }
 
-  useTicket(digest: string): boolean {
-    return this.#store.useTicket(digest, Date.now());
+  useTicket(digest: string): { proof?: Proof } | false {
+    return this.#proofs.useTicket(digest, Date.now());
+  }
+
+  /** Ends the sockets that do not hold any more after what has become of a token. Repeats change nothing. */
+  async tokenChanged(news: TokenNews): Promise<void> {
+    const nowMs = Date.now();
+    if (this.#proofs.note(news, nowMs)) this.#sockets.hear(news, nowMs);
+    await this.#alarm.arm(nowMs);
   }
 
   anomalies(query: AnomalyQuery): AnomalyPage | "future_cursor" {
@@ -137,12 +151,13 @@ export class AnomalyFeed extends DurableObject<Env> {
     return testMessage(this.#site, webhook);
   }
 
-  /** Opens a subscription that the Worker has checked. 400 for a cursor of the future. */
+  /** Opens a subscription that the Worker has checked. 400 for a cursor of the future, 401 when its token has ended. */
   override async fetch(request: Request): Promise<Response> {
     const opened = JSON.parse(request.headers.get(SUBSCRIPTION_HEADER) ?? "") as Subscription;
     if ((opened.since ?? 0) > this.#store.newest) return new Response(null, { status: 400 });
     const nowMs = Date.now();
     const webSocket = this.#sockets.open(opened, nowMs);
+    if (webSocket === undefined) return new Response(null, { status: 401 });
     await this.#alarm.arm(nowMs);
     const offered = request.headers.get("sec-websocket-protocol");
     const headers = offered === null ? {} : { "sec-websocket-protocol": offered };

@@ -21,14 +21,18 @@ import {
   type StoredEvent,
   type Subprotocol,
 } from "../src/feed/membership.ts";
+import { endOf, type Proof, type TokenNews } from "../src/feed/proof.ts";
 import { clientFrame } from "../src/schemas/feed.ts";
 import { pack } from "../src/wire/codec.ts";
 import type { Duty } from "./feed-alarm.ts";
 import type { FeedStore } from "./sql/feed-store.ts";
+import type { ProofStore } from "./sql/proof-store.ts";
 
 const REPLAY_PAGE = 500;
 const CLOSE_POLICY = 1008;
 const CLOSE_TOO_BIG = 1009;
+/** A code for applications (RFC 6455 §7.4.2): the contract's. */
+const CLOSE_UNAUTHORIZED = 4401;
 
 /** The slice of the platform's object that is needed. */
 export type SocketHost = Pick<
@@ -42,12 +46,16 @@ export class FeedSockets {
   readonly #host: SocketHost;
   readonly #site: string;
   readonly #store: FeedStore;
+  readonly #proofs: ProofStore;
   #built: Audience<WebSocket> | undefined;
+  /** No socket's token ends earlier, ms; one that has closed may have been the reason. */
+  #nextEndMs = Number.POSITIVE_INFINITY;
 
-  constructor(host: SocketHost, site: string, store: FeedStore) {
+  constructor(host: SocketHost, site: string, store: FeedStore, proofs: ProofStore) {
     this.#host = host;
     this.#site = site;
     this.#store = store;
+    this.#proofs = proofs;
     host.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -64,14 +72,34 @@ export class FeedSockets {
     };
   }
 
-  /** Opens a subscription and sends what is kept of it; answers the client's end. */
-  open({ filter, protocol, since = this.#store.newest }: Subscription, nowMs: number): WebSocket {
+  /** Closes the sockets whose tokens end. */
+  get endings(): Duty {
+    return {
+      name: "endings",
+      dueMs: () => {
+        const { members } = this.#audience;
+        return members.size === 0 || this.#nextEndMs === Number.POSITIVE_INFINITY
+          ? undefined
+          : this.#nextEndMs;
+      },
+      run: (nowMs) => this.#endOver(nowMs),
+    };
+  }
+
+  /** Opens a subscription and sends what is kept of it; answers the client's end, or `undefined` when its token has ended. */
+  open(subscription: Subscription, nowMs: number): WebSocket | undefined {
+    const { filter, protocol, since = this.#store.newest } = subscription;
+    const proof = this.#current(subscription.proof);
+    if ((proof?.untilMs ?? Number.POSITIVE_INFINITY) <= nowMs) return undefined;
     const audience = this.#audience;
     const pair = new WebSocketPair();
     const [client, server] = [pair[0], pair[1]];
     this.#host.acceptWebSocket(server);
-    const fresh: Membership = { filter, protocol, credit: FRESH_CREDIT, errors: 0, pongMs: 0, told: since };
-    const member = audience.join(server, fresh);
+    const member = audience.join(server, {
+      ...{ filter, protocol, credit: FRESH_CREDIT, errors: 0, pongMs: 0, told: since },
+      ...(proof === undefined ? {} : { proof }),
+    });
+    this.#noteEnd(member);
     this.#control(member, nowMs, "hellotide.feed.hello", {
       cursor: cursorText(since),
       oldest: cursorText(this.#store.oldest),
@@ -79,6 +107,17 @@ export class FeedSockets {
     });
     this.#replay(member, since, nowMs);
     return client;
+  }
+
+  /** What has become of a token: its sockets end now or at their time. */
+  hear(news: TokenNews, nowMs: number): void {
+    for (const member of this.#audience.members.values()) {
+      if (member.proof?.token !== news.token) continue;
+      member.proof = this.#current(member.proof);
+      this.#noteEnd(member);
+      this.#audience.save(member);
+    }
+    this.#endOver(nowMs);
   }
 
   /** Sends new events to everyone who wants them. */
@@ -128,7 +167,29 @@ export class FeedSockets {
       open.map((socket) => [socket, socket.deserializeAttachment() as Membership] as const),
       (sequence) => this.#store.past(sequence),
     );
+    for (const member of audience.members.values()) this.#noteEnd(member);
     return audience;
+  }
+
+  /** A proof with the end that it has by what is known of its token. */
+  #current(proof: Proof | undefined): Proof | undefined {
+    if (proof === undefined) return undefined;
+    const untilMs = endOf(proof, this.#proofs.news(proof.token));
+    return untilMs === Number.POSITIVE_INFINITY ? proof : { ...proof, untilMs };
+  }
+
+  #noteEnd({ proof }: Member<WebSocket>): void {
+    this.#nextEndMs = Math.min(this.#nextEndMs, proof?.untilMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  #endOver(nowMs: number): void {
+    const audience = this.#audience;
+    if (this.#nextEndMs > nowMs) return;
+    this.#nextEndMs = Number.POSITIVE_INFINITY;
+    for (const member of audience.members.values()) {
+      if ((member.proof?.untilMs ?? Number.POSITIVE_INFINITY) > nowMs) this.#noteEnd(member);
+      else audience.end(member, CLOSE_UNAUTHORIZED, "the token was revoked or has expired");
+    }
   }
 
   #renew(socket: WebSocket): void {

@@ -3,6 +3,7 @@ import type { KeyedHash } from "../base/hash.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
 import type { Subprotocol } from "../feed/membership.ts";
+import type { Proof } from "../feed/proof.ts";
 import type { ShardFamilies } from "../reading/families.ts";
 import type { FeaturePage, FeatureQuery } from "../reading/features.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
@@ -159,6 +160,8 @@ export interface Subscription {
   since?: number;
   filter: FeedFilter;
   protocol: Subprotocol;
+  /** What it is opened with; absent = nothing that could end. */
+  proof?: Proof;
 }
 
 export interface ShardObject {
@@ -216,8 +219,10 @@ export interface FeedObject {
   webhookStatus(ids: string[]): Promise<Record<string, WebhookStatus>>;
   /** Sends a message about nothing, now. */
   testWebhook(webhook: FeedWebhook): Promise<Sent>;
-  addTicket(digest: string, expiresMs: number): Promise<void>;
-  useTicket(digest: string): Promise<boolean>;
+  /** `proof` = what the ticket is made with. */
+  addTicket(digest: string, expiresMs: number, proof: Proof | undefined): Promise<void>;
+  /** What a good ticket was made with; false = it is not good. It is not good any more afterwards. */
+  useTicket(digest: string): Promise<{ proof?: Proof } | false>;
   fetch(request: Request): Promise<Response>;
 }
 

@@ -54,8 +54,8 @@ export class Audience<Socket extends Outlet> {
     this.#deps = deps;
   }
 
-  get members(): IterableIterator<Member<Socket>> {
-    return this.#members.values();
+  get members(): ReadonlyMap<Socket, Member<Socket>> {
+    return this.#members;
   }
 
   find(socket: Socket): Member<Socket> | undefined {

@@ -8,7 +8,7 @@ export const SECRET_DIGITS = 16;
 
 /** The token that opened a connection, or made the ticket that did. */
 export interface Proof {
-  /** Id of the token, or `access:` and the name of a user of Cloudflare Access. */
+  /** Id of the token; `access` = a user of Cloudflare Access. */
   token: string;
   /** Which of the token's secrets: SECRET_DIGITS of its SHA-256; absent = it has only one. */
   secret?: string;
@@ -19,6 +19,8 @@ export interface Proof {
 /** What has become of a token that was made. */
 export interface TokenNews {
   token: string;
+  /** Counts the changes of tokens up: of two news the one with the larger number is right. */
+  revision: number;
   /** The secrets that it has now; none = it was revoked. */
   secrets: { secret: string; untilMs?: number }[];
 }
