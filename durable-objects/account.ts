@@ -10,9 +10,11 @@ import type {
 } from "../src/api/objects.ts";
 import { AUDIT_KEEP_MS, AUDIT_MAX, TOKEN_SECRETS_MAX, TOKENS_MAX } from "../src/base/account-limits.ts";
 import { rfc3339 } from "../src/base/time.ts";
+import { SECRET_DIGITS, type TokenNews } from "../src/feed/proof.ts";
 import type { AuditItem } from "../src/schemas/token.ts";
 import { AccountStore } from "./sql/account-store.ts";
 import type { Meta, Sql } from "./sql/migrate.ts";
+import { TokenPushes } from "./token-pushes.ts";
 
 /** Meta key of the number that every change of a token counts up. */
 const REVISION = "tokens_revision";
@@ -22,8 +24,18 @@ export class Account {
   readonly #store: AccountStore;
   readonly #storage: Sql;
   readonly #meta: Meta;
+  readonly #sites: readonly string[];
+  readonly pushes: TokenPushes;
 
-  constructor(storage: Sql, meta: Meta) {
+  /** `tell` tells the feed of a site; `sites` are all that there are. */
+  constructor(
+    storage: Sql,
+    meta: Meta,
+    sites: Iterable<string>,
+    tell: (site: string, news: TokenNews) => Promise<void>,
+  ) {
+    this.#sites = [...sites];
+    this.pushes = new TokenPushes(storage, { newsOf: (token) => this.#newsOf(token), tell });
     this.#storage = storage;
     this.#meta = meta;
     this.#store = new AccountStore(storage);
@@ -68,10 +80,8 @@ export class Account {
       .map((secret) => ({ ...secret, untilMs: Math.min(secret.untilMs ?? latestMs, latestMs) }))
       .filter(({ untilMs }) => untilMs > nowMs)
       .slice(0, TOKEN_SECRETS_MAX - 1);
-    return {
-      outcome: "rotated",
-      token: this.#put({ ...held, rotated_at: rfc3339(nowMs), secrets: [{ sha256 }, ...before] }),
-    };
+    const token = this.#put({ ...held, rotated_at: rfc3339(nowMs), secrets: [{ sha256 }, ...before] });
+    return { outcome: "rotated", token };
   }
 
   deleteToken(id: string, ifMatch: IfMatch): DeleteTokenResult {
@@ -81,6 +91,7 @@ export class Account {
     this.#storage.transactionSync(() => {
       this.#store.deleteToken(id);
       this.#meta.set(REVISION, this.#revision + 1);
+      this.#note(held);
     });
     return "deleted";
   }
@@ -107,11 +118,26 @@ export class Account {
     return this.#meta.get<number>(REVISION) ?? 0;
   }
 
+  /** The feeds that the token opens are to hear of its change. */
+  #note({ id, scopes, sites }: StoredToken): void {
+    if (!scopes.includes("feed")) return;
+    this.pushes.note(id, this.#revision, sites.includes("*") ? this.#sites : sites);
+  }
+
+  #newsOf(token: string): TokenNews {
+    const secrets = (this.#store.token(token)?.secrets ?? []).map(({ sha256, untilMs }) => ({
+      secret: sha256.slice(0, SECRET_DIGITS),
+      ...(untilMs === undefined ? {} : { untilMs }),
+    }));
+    return { token, revision: this.#revision, secrets };
+  }
+
   #put(token: Omit<StoredToken, "revision">): StoredToken {
     const stored = { ...token, revision: this.#revision + 1 };
     this.#storage.transactionSync(() => {
       this.#store.putToken(stored);
       this.#meta.set(REVISION, stored.revision);
+      if (token.rotated_at !== undefined) this.#note(stored);
     });
     return stored;
   }

@@ -30,12 +30,14 @@ import { compileThreshold } from "../src/schemas/threshold.ts";
 import { Account } from "./account.ts";
 import type { Env } from "./env.ts";
 import { SettingsStore } from "./sql/settings-store.ts";
-import { Stubs, siteOfName } from "./stubs.ts";
+import { ACCOUNT, Stubs, siteOfName } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
 import { feedWebhooks, rotated, withSecrets } from "./webhook-secrets.ts";
 
 /** Longer than a push takes, or every alarm would find the push before it still under way. */
 const RETRY_MS = 2 * SECOND_MS;
+/** Several tries within the minute in which a revoked token's sockets must be closed. */
+const TOKEN_RETRY_MS = 10 * SECOND_MS;
 const FIRST_EPOCH = 1;
 const HASH_KEY_BYTES = 16;
 
@@ -68,7 +70,12 @@ export class Settings extends DurableObject<Env> {
 
   /** Tokens and audit, of the account's object only: made at the first call, so no site's disk gets its tables. */
   get #accounts(): Account {
-    this.#account ??= new Account(this.ctx.storage, this.#store.meta);
+    this.#account ??= new Account(
+      this.ctx.storage,
+      this.#store.meta,
+      this.#options.sites.keys(),
+      async (site, news) => new Stubs(this.env, this.#options).feed(site).tokenChanged(news),
+    );
     return this.#account;
   }
 
@@ -88,12 +95,22 @@ export class Settings extends DurableObject<Env> {
     return this.#accounts.createToken(token, Date.now());
   }
 
-  rotateToken(id: string, sha256: string, overlapMs: number, ifMatch: IfMatch) {
-    return this.#accounts.rotateToken(id, sha256, overlapMs, ifMatch, Date.now());
+  async rotateToken(id: string, sha256: string, overlapMs: number, ifMatch: IfMatch) {
+    const result = this.#accounts.rotateToken(id, sha256, overlapMs, ifMatch, Date.now());
+    if (result.outcome === "rotated") await this.#pushTokens();
+    return result;
   }
 
-  deleteToken(id: string, ifMatch: IfMatch) {
-    return this.#accounts.deleteToken(id, ifMatch);
+  async deleteToken(id: string, ifMatch: IfMatch) {
+    const result = this.#accounts.deleteToken(id, ifMatch);
+    if (result === "deleted") await this.#pushTokens();
+    return result;
+  }
+
+  /** Tells the feeds what became of tokens. The alarm is set with the change, and repeats what a feed did not acknowledge. */
+  async #pushTokens(): Promise<void> {
+    await this.ctx.storage.setAlarm(Date.now() + TOKEN_RETRY_MS);
+    if (await this.#accounts.pushes.push()) await this.ctx.storage.deleteAlarm();
   }
 
   startAudit(start: AuditStart) {
@@ -204,7 +221,7 @@ export class Settings extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    await this.#push();
+    await (this.#site === ACCOUNT ? this.#pushTokens() : this.#push());
   }
 
   /** What the shards run. Silences that have ended are left out; those that end later end by the shards' clocks. */

@@ -6,7 +6,8 @@
 import type { Options } from "../src/options.ts";
 import type { Env } from "./env.ts";
 
-const ACCOUNT = "_";
+/** Stands where a site does in the name of the account's object. */
+export const ACCOUNT = "_";
 
 export interface ShardPlace {
   site: string;

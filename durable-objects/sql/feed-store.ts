@@ -1,14 +1,19 @@
 /**
- * The feed's disk: events under their sequence, the shards' high-water marks, tickets (digests only), settings in force. The newest event is
+ * The feed's disk: events under their sequence, the shards' high-water marks, settings in force. The newest event is
  * never deleted: an emptied table would start its numbers again at 1.
  */
 import type { FeedSettings } from "../../src/api/objects.ts";
 import { FEED_KEEP_EVENTS, FEED_KEEP_MS } from "../../src/base/feed-limits.ts";
+import { HOUR_MS } from "../../src/config.ts";
 import { cursorText } from "../../src/feed/cursor.ts";
 import { type EventTraits, traitsOf } from "../../src/feed/filter.ts";
+import type { PastEvent, StoredEvent } from "../../src/feed/membership.ts";
 import type { FeedEvent } from "../../src/wire/event.ts";
 import { AnomalyIndex } from "./anomaly-index.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
+
+const PRUNE_LATE_MS = HOUR_MS;
+const PRUNE_LATE_EVENTS = FEED_KEEP_EVENTS / 100;
 
 const MIGRATIONS: Migration[] = [
   {
@@ -20,15 +25,6 @@ const MIGRATIONS: Migration[] = [
     ],
   },
 ];
-
-export interface StoredEvent {
-  sequence: number;
-  traits: EventTraits;
-  /** As JSON, with its sequence. */
-  text: string;
-  /** The same as msgpack, once somebody wanted it. */
-  packed?: Uint8Array;
-}
 
 /** What stands between a source and the table: it may mark events, and add events of its own. */
 export interface Guard {
@@ -43,11 +39,14 @@ export class FeedStore {
   /** The same events by the anomaly that they tell of. */
   readonly anomalies: AnomalyIndex;
   #newest: number;
+  #oldest: { sequence: number; atMs: number } | undefined;
 
   constructor(storage: Sql) {
     migrate(storage, MIGRATIONS);
     this.#storage = storage;
-    this.#newest = this.#edge("MAX") ?? 0;
+    this.#newest =
+      storage.sql.exec<{ at: number | null }>("SELECT MAX(sequence) AS at FROM events").one().at ?? 0;
+    this.#oldest = this.#readOldest();
     this.anomalies = new AnomalyIndex(storage);
   }
 
@@ -58,7 +57,7 @@ export class FeedStore {
 
   /** Sequence of the oldest event that is kept; the next one to come while there is none. */
   get oldest(): number {
-    return this.#edge("MIN") ?? this.#newest + 1;
+    return this.#oldest?.sequence ?? this.#newest + 1;
   }
 
   /** Appends what is new of a source's outbox, in order; `kept` hears of each within the transaction. Answers the new events and the source's high-water mark. */
@@ -88,6 +87,7 @@ export class FeedStore {
       for (const event of guard.after()) keep(event);
       if (events.length > 0)
         sql.exec("INSERT OR REPLACE INTO sources (source, high) VALUES (?, ?)", source, high);
+      if (fresh.length > 0) this.#oldest ??= { sequence: this.#newest + 1, atMs: nowMs };
       this.#newest += fresh.length;
       return { fresh, high };
     });
@@ -123,6 +123,22 @@ export class FeedStore {
       }));
   }
 
+  /** What is to be counted of the events after a sequence, oldest first. */
+  past(sequence: number): PastEvent[] {
+    return this.#storage.sql
+      .exec<{ sequence: number; at_ms: number; traits: string; length: number }>(
+        "SELECT sequence, at_ms, traits, LENGTH(event) AS length FROM events WHERE sequence > ? ORDER BY sequence",
+        sequence,
+      )
+      .toArray()
+      .map(({ sequence: at, at_ms, traits, length }) => ({
+        sequence: at,
+        atMs: at_ms,
+        traits: JSON.parse(traits) as EventTraits,
+        length,
+      }));
+  }
+
   /** A kept event as JSON; `undefined` = it is no longer kept. */
   text(sequence: number): string | undefined {
     return this.#storage.sql
@@ -130,28 +146,31 @@ export class FeedStore {
       .toArray()[0]?.event;
   }
 
+  /**
+   * When something is to be forgotten, ms; `undefined` = nothing, however long nothing comes. Late by PRUNE_LATE_MS, so that
+   * what goes in that time goes together, and the object is woken no more often; in number by PRUNE_LATE_EVENTS.
+   */
+  pruneDueMs(): number | undefined {
+    if (this.#oldest === undefined || this.#oldest.sequence === this.#newest) return undefined;
+    const count = this.#newest - this.#oldest.sequence + 1;
+    if (count > FEED_KEEP_EVENTS + PRUNE_LATE_EVENTS) return 0;
+    return this.#oldest.atMs + FEED_KEEP_MS + PRUNE_LATE_MS;
+  }
+
   /** Forgets events that are too old or too many, whichever comes first; never the newest. */
   prune(nowMs: number): void {
-    this.#storage.sql.exec(
-      "DELETE FROM events WHERE sequence < ? AND (at_ms < ? OR sequence <= ?)",
-      this.#newest,
-      nowMs - FEED_KEEP_MS,
-      this.#newest - FEED_KEEP_EVENTS,
-    );
+    const { sql } = this.#storage;
+    // In order, so it ends at the first that is young enough.
+    const young = sql
+      .exec<{ sequence: number }>(
+        "SELECT sequence FROM events WHERE at_ms >= ? ORDER BY sequence LIMIT 1",
+        nowMs - FEED_KEEP_MS,
+      )
+      .toArray()[0]?.sequence;
+    const first = Math.max(young ?? this.#newest, this.#newest - FEED_KEEP_EVENTS + 1);
+    sql.exec("DELETE FROM events WHERE sequence < ?", Math.min(first, this.#newest));
+    this.#oldest = this.#readOldest();
     this.anomalies.prune(this.oldest);
-    this.#storage.sql.exec("DELETE FROM tickets WHERE expires_ms <= ?", nowMs);
-  }
-
-  addTicket(digest: string, expiresMs: number): void {
-    this.#storage.sql.exec("INSERT INTO tickets (digest, expires_ms) VALUES (?, ?)", digest, expiresMs);
-  }
-
-  /** Whether the ticket is good; it is not any more afterwards. */
-  useTicket(digest: string, nowMs: number): boolean {
-    const used = this.#storage.sql
-      .exec<{ expires_ms: number }>("DELETE FROM tickets WHERE digest = ? RETURNING expires_ms", digest)
-      .toArray()[0];
-    return used !== undefined && used.expires_ms > nowMs;
   }
 
   /** The settings that were pushed last. Their table is made with the first of them. */
@@ -165,10 +184,12 @@ export class FeedStore {
     Meta.onDemand(this.#storage).set("settings", settings);
   }
 
-  #edge(which: "MIN" | "MAX"): number | undefined {
-    return (
-      this.#storage.sql.exec<{ at: number | null }>(`SELECT ${which}(sequence) AS at FROM events`).one().at ??
-      undefined
-    );
+  #readOldest(): { sequence: number; atMs: number } | undefined {
+    const row = this.#storage.sql
+      .exec<{ sequence: number; at_ms: number }>(
+        "SELECT sequence, at_ms FROM events ORDER BY sequence LIMIT 1",
+      )
+      .toArray()[0];
+    return row === undefined ? undefined : { sequence: row.sequence, atMs: row.at_ms };
   }
 }

@@ -9,6 +9,7 @@ import {
   ACCESS_KEYS_PAUSE_MS,
 } from "../base/account-limits.ts";
 import { unavailable } from "../base/problem.ts";
+import { SECOND_MS } from "../config.ts";
 
 export const ASSERTION_HEADER = "cf-access-jwt-assertion";
 const CERTS_PATH = "/cdn-cgi/access/certs";
@@ -16,6 +17,8 @@ const CERTS_PATH = "/cdn-cgi/access/certs";
 /** Who Access says it is: the user's e-mail address, or the name of a service token. */
 export interface AccessUser {
   name: string;
+  /** When the assertion ends. */
+  expiresAtMs: number;
 }
 
 /** Fetches a URL; the platform's `fetch`. */
@@ -60,7 +63,9 @@ export class AccessKeys {
       currentDate: new Date(nowMs),
     });
     const name = payload.email ?? payload.common_name ?? payload.sub;
-    return typeof name === "string" && name !== "" ? { name } : undefined;
+    // `exp` is required, and jose has checked that it is a number (of seconds).
+    const expiresAtMs = Number(payload.exp) * SECOND_MS;
+    return typeof name === "string" && name !== "" ? { name, expiresAtMs } : undefined;
   }
 
   /** Fetches the keys unless that was just tried; answers whether there are new ones. */

@@ -1,6 +1,7 @@
 /** Who is calling, and what they may do. Only digests of tokens are known; they are compared in constant time. */
 import { hex, sameBytes, sha256 } from "../base/hash.ts";
 import { Problem } from "../base/problem.ts";
+import { type Proof, SECRET_DIGITS } from "../feed/proof.ts";
 import type { Scope, StaticToken } from "../options.ts";
 import type { Actor } from "../schemas/token.ts";
 import { ASSERTION_HEADER } from "./access.ts";
@@ -14,6 +15,8 @@ export interface Principal {
   actor: Actor;
   scopes: readonly Scope[];
   sites: readonly string[];
+  /** With what it was proved, so that a connection can end with it; absent = nothing that could end. */
+  proof?: Proof;
 }
 
 const CHALLENGE = { "www-authenticate": "Bearer" };
@@ -66,7 +69,8 @@ function configured(digest: string, { options }: Needed, nowMs: number): Princip
   if (found.expiresAtMs !== undefined && found.expiresAtMs <= nowMs)
     throw unauthorized("The token has expired.");
   const id = staticTokenId(found);
-  return { id, actor: { token: id }, scopes: found.scopes, sites: found.sites };
+  const proof = { token: id, ...until(found.expiresAtMs) };
+  return { id, actor: { token: id }, scopes: found.scopes, sites: found.sites, proof };
 }
 
 async function made(digest: string, services: Needed, now: () => number): Promise<Principal> {
@@ -76,7 +80,14 @@ async function made(digest: string, services: Needed, now: () => number): Promis
   if (expiresAtMs !== undefined && expiresAtMs <= now()) throw unauthorized("The token has expired.");
   if (found.untilMs !== undefined && found.untilMs <= now())
     throw unauthorized("The token was rotated; the secret of before has expired.");
-  return { id, actor: { token: id }, scopes, sites };
+  const proof = { token: id, secret: digest.slice(0, SECRET_DIGITS), ...until(expiresAtMs, found.untilMs) };
+  return { id, actor: { token: id }, scopes, sites, proof };
+}
+
+/** The earliest of these times, where there is one. */
+function until(...times: (number | undefined)[]): { untilMs?: number } {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? {} : { untilMs: Math.min(...known) };
 }
 
 async function accessUser(
@@ -89,7 +100,8 @@ async function accessUser(
   if (user === undefined) throw unauthorized("The Cloudflare Access assertion does not hold.");
   requireOwnOrigin(request, options);
   const { scopes, sites } = options.access!;
-  return { id: `access:${user.name}`, actor: { access: user.name }, scopes, sites };
+  const proof = { token: "access", untilMs: user.expiresAtMs };
+  return { id: `access:${user.name}`, actor: { access: user.name }, scopes, sites, proof };
 }
 
 /**

@@ -78,8 +78,8 @@ export interface Route {
   path: string;
   /** `undefined` = answers without a token; `any` = every valid token. */
   scope: Scope | "any" | undefined;
-  /** Lets in other proof than a token (the feed's tickets). */
-  admits?: (call: Omit<Call, "principal">) => Promise<boolean>;
+  /** Lets in who has another proof than a token (the feed's tickets); `undefined` = there is none. */
+  admits?: (call: Omit<Call, "principal">) => Promise<Principal | undefined>;
   operationId: string;
   summary: string;
   parameters?: Parameter[];

@@ -7,15 +7,16 @@ import { secret } from "../base/random.ts";
 import { rfc3339 } from "../base/time.ts";
 import { parseCursor } from "../feed/cursor.ts";
 import { type FeedFilter, SEVERITIES } from "../feed/filter.ts";
+import { SUBPROTOCOLS, type Subprotocol } from "../feed/membership.ts";
 import { acceptsSse } from "../feed/sse.ts";
 import { feedPosition, ja4Glob, namesOf } from "../schemas/common.ts";
 import { feedTicket } from "../schemas/feed.ts";
 import { EVENT_KINDS, EVENT_TYPES } from "../wire/event.ts";
-import { unauthorized } from "./auth.ts";
+import { anonymous, type Principal, unauthorized } from "./auth.ts";
 import { type Call, json, type Parameter, queryParameters, type Route } from "./call.ts";
 import { futureCursor } from "./cursor.ts";
 import { eventStream, type Upstream } from "./feed-stream.ts";
-import { SUBPROTOCOLS, SUBSCRIPTION_HEADER, type Subprotocol, type Subscription } from "./objects.ts";
+import { SUBSCRIPTION_HEADER, type Subscription } from "./objects.ts";
 import { validateQuery } from "./validate.ts";
 
 export const FEED_PATH = "/v1/sites/:site/feed";
@@ -82,20 +83,21 @@ export const feedRoutes: Route[] = [
   },
 ];
 
-async function createTicket({ at, site }: Call): Promise<Response> {
+async function createTicket({ at, site, principal }: Call): Promise<Response> {
   const ticket = secret((bytes) => crypto.getRandomValues(bytes));
   const expiresMs = Date.now() + TICKET_LIVE_MS;
-  await at.feed().addTicket(hex(await sha256(ticket)), expiresMs);
+  await at.feed().addTicket(hex(await sha256(ticket)), expiresMs, principal.proof);
   const location = `/v1/sites/${site}/feed?ticket=${ticket}`;
   return json({ ticket, expires_at: rfc3339(expiresMs) }, 201, { location });
 }
 
-/** A ticket is used up by the first try, whatever becomes of it. */
-async function useTicket({ url, at }: Pick<Call, "url" | "at">): Promise<boolean> {
+/** A ticket is used up by the first try, whatever becomes of it. What it opens ends with the token that made it. */
+async function useTicket({ url, at, site }: Omit<Call, "principal">): Promise<Principal | undefined> {
   const ticket = url.searchParams.get("ticket");
-  if (ticket === null) return false;
-  if (await at.feed().useTicket(hex(await sha256(ticket)))) return true;
-  throw unauthorized("The ticket is not known, used or expired.");
+  if (ticket === null) return undefined;
+  const used = await at.feed().useTicket(hex(await sha256(ticket)));
+  if (used === false) throw unauthorized("The ticket is not known, used or expired.");
+  return { ...anonymous("ticket", [site]), ...used };
 }
 
 async function open(call: Call): Promise<Response> {
@@ -144,16 +146,19 @@ async function openStream(call: Call): Promise<Response> {
   });
 }
 
-/** The feed object's answer: a socket, 101. Throws 400 for a cursor of the future. */
+/** The feed object's answer: a socket, 101. Throws 400 for a cursor of the future, 401 when the token has ended. */
 async function subscribe(
-  { at, url }: Call,
-  subscription: Subscription,
+  { at, url, principal }: Call,
+  asked: Subscription,
   protocol: Subprotocol | undefined,
 ): Promise<Response> {
+  const { proof } = principal;
+  const subscription: Subscription = { ...asked, ...(proof === undefined ? {} : { proof }) };
   const headers = new Headers({ upgrade: "websocket", [SUBSCRIPTION_HEADER]: JSON.stringify(subscription) });
   if (protocol !== undefined) headers.set("sec-websocket-protocol", protocol);
   const response = await at.feed().fetch(new Request(url.origin, { headers }));
   if (response.status === 400) throw futureCursor("The cursor");
+  if (response.status === 401) throw unauthorized("The token was revoked or has expired.");
   return response;
 }
 

@@ -2,6 +2,8 @@
 import type { KeyedHash } from "../base/hash.ts";
 import type { DetectionSettings } from "../detect/settings.ts";
 import type { FeedFilter } from "../feed/filter.ts";
+import type { Subprotocol } from "../feed/membership.ts";
+import type { Proof } from "../feed/proof.ts";
 import type { ShardFamilies } from "../reading/families.ts";
 import type { FeaturePage, FeatureQuery } from "../reading/features.ts";
 import type { ListedRow, ListQuery } from "../reading/list.ts";
@@ -153,14 +155,13 @@ export type IfMatch = number[] | "any" | undefined;
 
 /** How a checked subscription reaches the feed: as JSON in this header, which no client can send to it. */
 export const SUBSCRIPTION_HEADER = "x-hellotide-subscription";
-/** Names of the CloudEvents WebSocket binding; the first is the default. */
-export const SUBPROTOCOLS = ["cloudevents.json", "cloudevents.msgpack"] as const;
-export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 export interface Subscription {
   /** Sequence after which events are wanted; absent = live. */
   since?: number;
   filter: FeedFilter;
   protocol: Subprotocol;
+  /** What it is opened with; absent = nothing that could end. */
+  proof?: Proof;
 }
 
 export interface ShardObject {
@@ -218,8 +219,10 @@ export interface FeedObject {
   webhookStatus(ids: string[]): Promise<Record<string, WebhookStatus>>;
   /** Sends a message about nothing, now. */
   testWebhook(webhook: FeedWebhook): Promise<Sent>;
-  addTicket(digest: string, expiresMs: number): Promise<void>;
-  useTicket(digest: string): Promise<boolean>;
+  /** `proof` = what the ticket is made with. */
+  addTicket(digest: string, expiresMs: number, proof: Proof | undefined): Promise<void>;
+  /** What a good ticket was made with; false = it is not good. It is not good any more afterwards. */
+  useTicket(digest: string): Promise<{ proof?: Proof } | false>;
   fetch(request: Request): Promise<Response>;
 }
 

@@ -77,14 +77,9 @@ async function admit(route: Route, open: Omit<Call, "principal">, passage: Passa
   const { request, options, site, params } = open;
   if (route.scope === undefined) return anonymous("anonymous");
   const bare = request.headers.get("authorization") === null;
-  if (
-    bare &&
-    route.admits !== undefined &&
-    isSite(site) &&
-    options.sites.has(site) &&
-    (await route.admits(open))
-  ) {
-    return anonymous("ticket", [site]);
+  if (bare && route.admits !== undefined && isSite(site) && options.sites.has(site)) {
+    const admitted = await route.admits(open);
+    if (admitted !== undefined) return admitted;
   }
   const principal = await authenticate(request, open, Date.now);
   if (isLimited(route)) passage.headers = open.limits.count(principal.id, Date.now());

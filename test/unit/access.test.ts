@@ -35,6 +35,7 @@ const CLAIMS = {
   email: "ann@example.com",
   sub: "user-1",
 };
+const ANN = { name: CLAIMS.email, expiresAtMs: CLAIMS.exp * 1_000 };
 
 function sign(more: JWTPayload = {}, keys = first, kid = "k1"): Promise<string> {
   const claims = Object.fromEntries(
@@ -57,9 +58,9 @@ async function team() {
 describe("Cloudflare Access", () => {
   it("ACCESS-1: a signed assertion of the team for this application names the user", async () => {
     const { access, state } = await team();
-    expect(await access.verify(await sign(), NOW)).toEqual({ name: "ann@example.com" });
+    expect(await access.verify(await sign(), NOW)).toEqual(ANN);
     const service = await sign({ email: undefined, common_name: "robot.access", sub: "" } as JWTPayload);
-    expect(await access.verify(service, NOW)).toEqual({ name: "robot.access" });
+    expect(await access.verify(service, NOW)).toEqual({ ...ANN, name: "robot.access" });
     expect(state.fetches).toBe(1);
   });
 
@@ -95,7 +96,7 @@ describe("Cloudflare Access", () => {
     await access.verify(await sign(), NOW);
     state.keys = [await jwk(first, "k1"), await jwk(second, "k2")];
     const later = NOW + 31_000;
-    expect(await access.verify(await sign({}, second, "k2"), later)).toEqual({ name: CLAIMS.email });
+    expect(await access.verify(await sign({}, second, "k2"), later)).toEqual(ANN);
     for (let i = 0; i < 50; i++)
       expect(await access.verify(await sign({}, second, `made-up-${i}`), later + i)).toBeUndefined();
     expect(state.fetches).toBe(2);
@@ -107,11 +108,14 @@ describe("Cloudflare Access", () => {
     await expect(access.verify(await sign(), NOW)).rejects.toMatchObject({ status: 503 });
     state.isDown = false;
     const later = NOW + 40_000;
-    expect(await access.verify(await sign(), later)).toEqual({ name: CLAIMS.email });
+    expect(await access.verify(await sign(), later)).toEqual(ANN);
     state.isDown = true;
     const muchLater = NOW + 3_600_000;
     const fresh = { iat: muchLater / 1_000, exp: muchLater / 1_000 + 60 };
-    expect(await access.verify(await sign(fresh), muchLater)).toEqual({ name: CLAIMS.email });
+    expect(await access.verify(await sign(fresh), muchLater)).toEqual({
+      ...ANN,
+      expiresAtMs: muchLater + 60_000,
+    });
   });
 
   /** Who a request is by; the status of the problem where it is refused. */
@@ -133,6 +137,7 @@ describe("Cloudflare Access", () => {
     expect(await whoIs(assertion)).toEqual({
       id: "access:ann@example.com",
       actor: { access: "ann@example.com" },
+      proof: { token: "access", untilMs: ANN.expiresAtMs },
       scopes: ["read", "feed", "write"],
       sites: ["*"],
     });

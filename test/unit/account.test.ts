@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 
 function account(sql = new MemorySql()): Account {
   migrate(sql, [Meta.migration]);
-  return new Account(sql, new Meta(sql));
+  return new Account(sql, new Meta(sql), ["shop"], async () => {});
 }
 const token = (id: string): NewToken => ({
   id,

@@ -207,7 +207,7 @@ describe("sockets", () => {
     const stub = feedStub("tickets");
     await stub.addTicket("digest-a", Date.now() + 30_000);
     await stub.addTicket("digest-b", Date.now() - 1);
-    expect([await stub.useTicket("digest-a"), await stub.useTicket("digest-a")]).toEqual([true, false]);
+    expect([await stub.useTicket("digest-a"), await stub.useTicket("digest-a")]).toEqual([{}, false]);
     expect([await stub.useTicket("digest-b"), await stub.useTicket("never")]).toEqual([false, false]);
   });
 });
