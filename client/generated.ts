@@ -125,6 +125,21 @@ export interface Schemas {
       severity: string;
     } & { readonly [name: string]: unknown };
   } & { readonly [name: string]: unknown };
+  WebhookTestEvent: {
+    specversion: "1.0";
+    id: string;
+    source: string;
+    time: string;
+    datacontenttype: "application/json";
+    subject: "site";
+    type: "hellotide.webhook.test";
+    data: {
+      kind: "test";
+      severity: "info";
+      started_at: string;
+      summary: string;
+    };
+  };
   HelloEvent: {
     specversion: "1.0";
     id: string;
