@@ -123,6 +123,21 @@ export interface Schemas {
     type: "hellotide.site.raised" | "hellotide.site.cleared";
     data: Schemas["Storm"];
   };
+  WebhookTestEvent: {
+    specversion: "1.0";
+    id: string;
+    source: string;
+    time: string;
+    datacontenttype: "application/json";
+    subject: "site";
+    type: "hellotide.webhook.test";
+    data: {
+      kind: "test";
+      severity: "info";
+      started_at: string;
+      summary: string;
+    };
+  };
   HelloEvent: {
     specversion: "1.0";
     id: string;

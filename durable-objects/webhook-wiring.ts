@@ -31,6 +31,11 @@ export function feedOutbox(storage: Sql, events: FeedStore, arm: () => Promise<v
 /** Sends a message about nothing, now. */
 export function testMessage(site: string, webhook: FeedWebhook): Promise<Sent> {
   const nowMs = Date.now();
+  return send(webhook, testEvent(site, nowMs), nowMs, fetcher, TEST_TIMEOUT_MS);
+}
+
+/** What that message says. */
+export function testEvent(site: string, nowMs: number): ToldEvent {
   const time = rfc3339(nowMs);
   const id = ulid(nowMs, (bytes) => crypto.getRandomValues(bytes));
   const data = {
@@ -39,6 +44,5 @@ export function testMessage(site: string, webhook: FeedWebhook): Promise<Sent> {
     started_at: time,
     summary: "A test of this webhook.",
   };
-  const event: ToldEvent = feedEvent(site, "hellotide.webhook.test", "site", id, time, data);
-  return send(webhook, event, nowMs, fetcher, TEST_TIMEOUT_MS);
+  return feedEvent(site, "hellotide.webhook.test", "site", id, time, data);
 }

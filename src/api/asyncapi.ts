@@ -16,6 +16,7 @@ import {
   pongFrame,
   siteEvent,
   thresholdEvent,
+  webhookTestEvent,
 } from "../schemas/feed.ts";
 import type { Route } from "./call.ts";
 import { FEED_PATH, feedParameters } from "./feed.ts";
@@ -25,6 +26,8 @@ type Schemas = Readonly<Record<string, z.ZodMiniType>>;
 
 /** What is kept, and also told by webhooks. */
 const STORED: Schemas = { anomaly: anomalyEvent, threshold: thresholdEvent, site: siteEvent };
+/** What webhooks alone are told. */
+const TOLD: Schemas = { test: webhookTestEvent };
 /** What the server sends as CloudEvents, in whatever encoding. */
 const EVENTS: Schemas = {
   hello: helloEvent,
@@ -69,7 +72,7 @@ export function asyncapiDocument(server: string): Json {
     { $ref: "#/components/securitySchemes/ticket" },
   ];
   const packed = suffixed(EVENTS, "Packed");
-  const webhooks = suffixed(STORED, "Webhook");
+  const webhooks = suffixed({ ...STORED, ...TOLD }, "Webhook");
   return {
     asyncapi: "3.0.0",
     info: {
@@ -168,7 +171,7 @@ export function asyncapiDocument(server: string): Json {
         },
       },
       schemas: reachable(
-        Object.values({ ...EVENTS, ...PONG, ...RECEIVED }).map((schema) => plain(schema)),
+        Object.values({ ...EVENTS, ...TOLD, ...PONG, ...RECEIVED }).map((schema) => plain(schema)),
         schemas,
       ),
     },

@@ -150,6 +150,23 @@ export const siteEvent = z
   })
   .register(components, { id: "SiteEvent", description: "What is about the whole site, and is told once." });
 
+export const webhookTestEvent = z
+  .object({
+    ...envelope,
+    subject: z.literal("site"),
+    type: z.literal("hellotide.webhook.test"),
+    data: z.object({
+      kind: z.literal("test"),
+      severity: z.literal("info"),
+      started_at: time,
+      summary: z.string(),
+    }),
+  })
+  .register(components, {
+    id: "WebhookTestEvent",
+    description: "About nothing: sent when somebody tries a webhook. It is not kept and has no `sequence`.",
+  });
+
 export const helloEvent = z
   .object({
     ...envelope,

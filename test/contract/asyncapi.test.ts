@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { Unpackr } from "msgpackr";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { testEvent } from "../../durable-objects/webhook-wiring.ts";
 import { lintAsyncApi } from "../../scripts/lib/asyncapi-lint.ts";
 import type { Random } from "../../src/base/random.ts";
 import { bodyOf, type ToldEvent } from "../../src/webhooks/format.ts";
@@ -157,6 +158,14 @@ describe("the AsyncAPI document", () => {
     expect(faultsBy(message.headers ?? {}, unnamed)).not.toEqual([]);
     expect(faultsBy(message.headers ?? {}, { ...headers, "webhook-signature": "v2,x" })).not.toEqual([]);
   }, 30_000);
+
+  it("FD-10: the message that tries a webhook is as its message says, and of no other channel", () => {
+    const { text } = bodyOf("cloudevents", testEvent(SITE, Date.now()), undefined);
+    const said = JSON.parse(text) as FeedEvent & Record<string, unknown>;
+    expect(faultsOf(said, "webhook")).toEqual([]);
+    expect(faultsOf(said, "feed")).not.toEqual([]);
+    expect(faultsOf({ ...said, data: { ...said.data, kind: "surge" } }, "webhook")).not.toEqual([]);
+  });
 });
 
 function unpacked(bytes: Uint8Array): Record<string, unknown> {

@@ -1,5 +1,7 @@
 /** The programs of docs/feed.md, in other people's clients: each gets every event once, over a server's end and its own. */
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/client.ts";
 import { type Program, runExample, writeExamples } from "../support/doc-examples.ts";
@@ -104,4 +106,24 @@ describe("docs/feed.md", () => {
       remove();
     }
   }, 90_000);
+
+  it("FD-11: so does the TypeScript program, with our client, which ends where it is refused for good", async () => {
+    const { dir, remove } = writeExamples("docs/feed.md");
+    try {
+      // The package is not installed here; its source is what it is built from.
+      const file = join(dir, "feed.ts");
+      const entry = JSON.stringify(new URL("../../client/index.ts", import.meta.url).href);
+      writeFileSync(file, readFileSync(file, "utf8").replace('"hellotide/client"', entry));
+      const start = (token?: string) => runExample(process.execPath, ["feed.ts"], dir, environment(token));
+      const heads = (await overRestarts(start, 3_000, keptBefore)).map(headOf);
+      keptBefore += 30;
+      expect(heads).toEqual(await world.kept(keptBefore));
+      expect(raisedIn(heads).slice(-30).sort()).toEqual(ja4Range(3_000, 3_030).sort());
+      const refused = start("no-such-token");
+      expect(await refused.ended).toBe(1);
+      expect(refused.errors()).toContain("401");
+    } finally {
+      remove();
+    }
+  }, 120_000);
 });
