@@ -122,8 +122,11 @@ export class FeedSockets {
 
   /** Sends new events to everyone who wants them. */
   broadcast(fresh: readonly StoredEvent[], nowMs: number): void {
-    if (fresh.length === 0) return;
-    this.#audience.broadcast(fresh);
+    const first = fresh[0];
+    if (first === undefined) return;
+    // They are kept already, and nobody was sent them.
+    this.#built ??= this.#restored(first.sequence - 1);
+    this.#built.broadcast(fresh);
     this.#checkpoint(nowMs);
   }
 
@@ -153,19 +156,20 @@ export class FeedSockets {
   }
 
   get #audience(): Audience<WebSocket> {
-    this.#built ??= this.#restored();
+    this.#built ??= this.#restored(this.#store.newest);
     return this.#built;
   }
 
-  #restored(): Audience<WebSocket> {
-    const audience = new Audience<WebSocket>(this.#store.newest, {
+  /** `newest`: sequence of the last event that was sent to whoever wanted it. */
+  #restored(newest: number): Audience<WebSocket> {
+    const audience = new Audience<WebSocket>(newest, {
       pongMs: (socket) => this.#host.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0,
       save: (socket, membership) => socket.serializeAttachment(membership),
     });
     const open = this.#host.getWebSockets().filter(({ readyState }) => readyState === WebSocket.OPEN);
     audience.restore(
       open.map((socket) => [socket, socket.deserializeAttachment() as Membership] as const),
-      (sequence) => this.#store.past(sequence),
+      (sequence) => this.#store.past(sequence, newest),
     );
     for (const member of audience.members.values()) this.#noteEnd(member);
     return audience;

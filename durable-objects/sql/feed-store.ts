@@ -123,12 +123,13 @@ export class FeedStore {
       }));
   }
 
-  /** What is to be counted of the events after a sequence, oldest first. */
-  past(sequence: number): PastEvent[] {
+  /** What is to be counted of the events after a sequence, up to another one, oldest first. */
+  past(sequence: number, upTo: number): PastEvent[] {
     return this.#storage.sql
       .exec<{ sequence: number; at_ms: number; traits: string; length: number }>(
-        "SELECT sequence, at_ms, traits, LENGTH(event) AS length FROM events WHERE sequence > ? ORDER BY sequence",
+        "SELECT sequence, at_ms, traits, LENGTH(event) AS length FROM events WHERE sequence > ? AND sequence <= ? ORDER BY sequence",
         sequence,
+        upTo,
       )
       .toArray()
       .map(({ sequence: at, at_ms, traits, length }) => ({

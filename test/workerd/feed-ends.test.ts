@@ -2,8 +2,14 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { FEED_CHECKPOINT_MS } from "../../src/base/feed-limits.ts";
+import {
+  FEED_CHECKPOINT_MS,
+  FEED_UNACKED_MAX_BYTES,
+  FEED_UNACKED_MAX_EVENTS,
+} from "../../src/base/feed-limits.ts";
 import { hex, sha256 } from "../../src/base/hash.ts";
+import { FRESH_CREDIT } from "../../src/feed/credit.ts";
+import type { Membership } from "../../src/feed/membership.ts";
 import type { Proof } from "../../src/feed/proof.ts";
 import { feedEvent } from "../../src/wire/event.ts";
 import { breakMethods, CHROME, feedStub } from "./helpers.ts";
@@ -28,14 +34,28 @@ async function subscribe(stub: Stub, proof?: Proof, filter = {}) {
   });
   const frames: { type: string; data: Record<string, string> }[] = [];
   let code: number | undefined;
+  let pongs = 0;
+  const lengths: number[] = [];
   webSocket?.addEventListener("message", ({ data }) => {
-    if (data !== "pong") frames.push(JSON.parse(String(data)) as (typeof frames)[number]);
+    const frame = JSON.parse(String(data)) as (typeof frames)[number];
+    if (frame.type === "pong") pongs++;
+    else {
+      frames.push(frame);
+      lengths.push(String(data).length);
+    }
   });
   webSocket?.addEventListener("close", (event) => {
     code = event.code;
   });
   webSocket?.accept();
-  return { status, frames, code: () => code };
+  return {
+    status,
+    frames,
+    code: () => code,
+    pongs: () => pongs,
+    lengths,
+    send: (text: string) => webSocket?.send(text),
+  };
 }
 
 const alarmMs = (stub: Stub) => runInDurableObject(stub, (_, state) => state.storage.getAlarm());
@@ -64,6 +84,46 @@ describe("checkpoints", () => {
     await expect.poll(() => checkpointsOf(feed)).toEqual(["0000000000000001", "0000000000000002"]);
     const next = (await alarmMs(stub)) ?? Number.POSITIVE_INFINITY;
     expect(next - Date.now()).toBeGreaterThan(FEED_CHECKPOINT_MS);
+    // One that an event wakes knows that nobody was told of it.
+    await hibernate(stub);
+    await stub.append("1-0", outbox(3));
+    expect(((await alarmMs(stub)) ?? Number.POSITIVE_INFINITY) - Date.now()).toBeLessThanOrEqual(
+      FEED_CHECKPOINT_MS,
+    );
+  });
+});
+
+describe("credit", () => {
+  it("FD-4: who never says a word gets exactly its credit, over hibernations and an attachment of earlier code; who acks stays", async () => {
+    const stub = feedStub("asleep");
+    await stub.applySettings({ revision: 1, storm: { raises: FEED_UNACKED_MAX_EVENTS * 2, perMs: 1_000 } });
+    const [silent, reader] = [await subscribe(stub), await subscribe(stub)];
+    await runInDurableObject(stub, (_, state) => {
+      for (const socket of state.getWebSockets()) {
+        const { filter, protocol } = socket.deserializeAttachment() as Membership;
+        socket.serializeAttachment({ filter, protocol, credit: FRESH_CREDIT, errors: 0, pongMs: 0 });
+      }
+    });
+    const step = 700;
+    for (let n = 0; n < FEED_UNACKED_MAX_EVENTS + step; n += step) {
+      await hibernate(stub);
+      await stub.append(
+        "1-0",
+        Array.from({ length: step }, (_, i) => outbox(n + i + 1)[0]!),
+      );
+      await hibernate(stub);
+      reader.send('{"type":"ping"}');
+      await expect.poll(reader.pongs).toBe(n / step + 1);
+    }
+    await expect.poll(silent.code).toBe(1013);
+    const events = ({ frames }: typeof silent) =>
+      frames.filter(({ type }) => type === "hellotide.anomaly.raised").length;
+    // The bytes are used up first.
+    const bytes = silent.lengths.slice(1).reduce((sum, length) => sum + length, 0);
+    expect(bytes).toBeLessThanOrEqual(FEED_UNACKED_MAX_BYTES);
+    expect(bytes + Math.max(...silent.lengths)).toBeGreaterThan(FEED_UNACKED_MAX_BYTES);
+    expect(reader.code()).toBeUndefined();
+    expect(events(reader)).toBe(Math.ceil((FEED_UNACKED_MAX_EVENTS + step) / step) * step);
   });
 });
 
