@@ -64,7 +64,7 @@ function isolateWith(env: Env): Isolate {
     { random, channels },
   );
   const objects = objectsOf(env, options, memory);
-  const wait = (ms: number) => scheduler.wait(ms);
+  const wait = (ms: number, signal?: AbortSignal) => scheduler.wait(ms, signal && { signal });
   const now = () => Date.now();
   const hash = async () => memory.hash ?? (await keyGate.pass(objects.hash, now));
   const observed = { site: objects.site, hash, knownHash: () => memory.hash };

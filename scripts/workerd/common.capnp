@@ -7,7 +7,7 @@ using Workerd = import "/workerd/workerd.capnp";
 const hellotide :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "../../dist/worker.js")],
   compatibilityDate = "2026-10-01",
-  compatibilityFlags = ["global_fetch_strictly_public"],
+  compatibilityFlags = ["global_fetch_strictly_public", "enable_request_signal"],
 
   # uniqueKey names the folder of a class on disk and is hashed into every object's id:
   # changing one loses that class's data.

@@ -23,8 +23,8 @@ export interface Services {
   limits: RateLimits;
   /** In [0, 1). */
   random(): number;
-  /** Waits that many ms; the platform's `scheduler.wait`. */
-  wait(ms: number): Promise<void>;
+  /** Waits that many ms, and rejects when `signal` aborts; the platform's `scheduler.wait`. */
+  wait(ms: number, signal?: AbortSignal): Promise<void>;
   log: Log;
 }
 

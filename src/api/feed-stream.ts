@@ -27,15 +27,16 @@ export interface Upstream {
   addEventListener(type: "message" | "close" | "error", listener: (event: object) => void): void;
 }
 
-/** A body that passes on what `upstream` says; `wait` = sleeps so many ms. */
-export function eventStream(
-  upstream: Upstream,
-  wait: (ms: number) => Promise<void>,
-): ReadableStream<Uint8Array> {
+/** Sleeps so many ms; rejects when `signal` aborts. */
+type Wait = (ms: number, signal: AbortSignal) => Promise<void>;
+
+/** A body that passes on what `upstream` says, until `left` aborts: the client has gone away. */
+export function eventStream(upstream: Upstream, wait: Wait, left: AbortSignal): ReadableStream<Uint8Array> {
   const source = new Pulled(upstream, wait);
+
   return new ReadableStream(
     {
-      start: (controller) => source.start(controller),
+      start: (controller) => source.start(controller, left),
       pull: (controller) => source.pull(controller),
       cancel: () => source.cancel(),
     },
@@ -48,7 +49,9 @@ type Controller = ReadableStreamDefaultController<Uint8Array>;
 
 class Pulled {
   readonly #upstream: Upstream;
-  readonly #wait: (ms: number) => Promise<void>;
+  readonly #wait: Wait;
+  /** Ends what still sleeps. */
+  readonly #over = new AbortController();
   readonly #encoder = new TextEncoder();
   #waiting: SseMessage[] = [];
   #prelude = SSE_START;
@@ -61,12 +64,12 @@ class Pulled {
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  constructor(upstream: Upstream, wait: (ms: number) => Promise<void>) {
+  constructor(upstream: Upstream, wait: Wait) {
     this.#upstream = upstream;
     this.#wait = wait;
   }
 
-  start(controller: Controller): void {
+  start(controller: Controller, left: AbortSignal): void {
     this.#upstream.addEventListener("message", (event) => {
       const { data } = event as { data?: unknown };
       const message = typeof data === "string" ? sseMessage(data) : undefined;
@@ -82,11 +85,18 @@ class Pulled {
     };
     this.#upstream.addEventListener("close", end);
     this.#upstream.addEventListener("error", end);
+    // The platform drops the body of a client that has left without cancelling it (cloudflare/workerd#6832): without this,
+    // socket, timer and all they hold would stay until the next heartbeat.
+    left.addEventListener("abort", () => {
+      if (this.#isOver) return;
+      this.cancel();
+      controller.error(left.reason);
+    });
     this.#upstream.accept();
   }
 
   async pull(controller: Controller): Promise<void> {
-    while (this.#waiting.length === 0 && this.#prelude === "" && !this.#ended && !this.#beatDue) {
+    while (!this.#isOver && this.#isIdle) {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -98,21 +108,43 @@ class Pulled {
     this.#prelude = "";
     if (text !== "") controller.enqueue(this.#encoder.encode(text));
     if (this.#ended && this.#waiting.length === 0) {
-      this.#isOver = true;
+      this.#finish();
       controller.close();
     }
   }
 
   cancel(): void {
-    this.#isOver = true;
+    if (this.#isOver) return;
+    this.#finish();
     if (!this.#ended) this.#upstream.close(1000);
+  }
+
+  /** Nothing follows: what waits is let go. */
+  #finish(): void {
+    this.#isOver = true;
+    this.#waiting = [];
+    this.#over.abort();
+    this.#wake?.();
+  }
+
+  /** Whether the time has passed; `false` when the stream is over before. */
+  #slept(ms: number): Promise<boolean> {
+    return this.#wait(ms, this.#over.signal).then(
+      () => !this.#isOver,
+      () => false,
+    );
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#prelude === "" && !this.#ended && !this.#beatDue;
   }
 
   /** One wait at a time, however many events pass. */
   #beat(): void {
     if (this.#isBeating) return;
     this.#isBeating = true;
-    void this.#wait(FEED_HEARTBEAT_S * SECOND_MS).then(() => {
+    void this.#slept(FEED_HEARTBEAT_S * SECOND_MS).then((isDue) => {
+      if (!isDue) return;
       this.#isBeating = false;
       this.#beatDue = true;
       this.#wake?.();
@@ -152,10 +184,8 @@ class Pulled {
 
   /** The feed has ended: a client that reads gets the rest, one that does not is cut and the rest forgotten. */
   async #cut(controller: Controller): Promise<void> {
-    await this.#wait(SSE_DRAIN_MS);
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#waiting = [];
+    if (!(await this.#slept(SSE_DRAIN_MS))) return;
+    this.#finish();
     controller.error(new Error("too far behind: resume with the last id"));
   }
 }

@@ -135,7 +135,7 @@ async function openStream(call: Call): Promise<Response> {
   const { webSocket } = (await subscribe(call, subscription, undefined)) as { webSocket?: Upstream | null };
   if (!webSocket) throw unavailable("The feed does not answer now.");
   const origin = request.headers.get("origin");
-  return new Response(eventStream(webSocket, wait), {
+  return new Response(eventStream(webSocket, wait, request.signal), {
     headers: {
       "content-type": "text/event-stream",
       "cache-control": "no-store",

@@ -51,7 +51,7 @@ function workerOf({ name, env = {}, services = {}, objects = false }: TestWorker
   );
   return `(name = ${text(name)}, worker = (
     modules = [(name = "worker", esModule = embed ${text(`${name}.js`)})],
-    compatibilityDate = "2026-10-01", compatibilityFlags = ["global_fetch_strictly_public"],
+    compatibilityDate = "2026-10-01", compatibilityFlags = ["global_fetch_strictly_public", "enable_request_signal"],
     bindings = [${bindings.join(", ")}], globalOutbound = "origin",
     ${objects ? `durableObjectNamespaces = [${namespaces.join(", ")}], durableObjectStorage = (localDisk = "do"),` : ""}
   ))`;

@@ -25,12 +25,18 @@ function bench() {
     close: (code: number) => void closed.push(code),
     addEventListener: (type: string, listener: (event: object) => void) => void listeners.set(type, listener),
   };
-  const wait = (ms: number) => new Promise<void>((resolve) => void waits.push({ ms, resolve }));
-  const reader = eventStream(upstream, wait).getReader();
+  const wait = (ms: number, signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      waits.push({ ms, resolve });
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  const leaving = new AbortController();
+  const reader = eventStream(upstream, wait, leaving.signal).getReader();
   return {
     sent,
     closed,
     reader,
+    leave: () => leaving.abort(),
     say: (data: string) => listeners.get("message")?.({ data }),
     end: () => listeners.get("close")?.({}),
     pass: (ms: number) => {
@@ -115,5 +121,18 @@ describe("the stream", () => {
     const { reader, closed } = bench();
     await reader.cancel();
     expect(closed).toEqual([1000]);
+  });
+
+  it("SSE-6: one that leaves while the stream waits closes the socket at once, and the waiting ends", async () => {
+    const { read, leave, pass, closed, sent } = bench();
+    await read();
+    const waiting = read();
+    expect(closed).toEqual([]);
+    leave();
+    await expect(waiting).rejects.toThrow("aborted");
+    expect(closed).toEqual([1000]);
+    pass(FEED_HEARTBEAT_S * 1_000);
+    await Promise.resolve();
+    expect(sent).toEqual([]);
   });
 });
