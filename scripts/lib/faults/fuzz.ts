@@ -98,7 +98,7 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
   const tokens = (await server.client.get("/v1/tokens")).json<{ items: { id: string }[] }>();
   const tokenIds = tokens.items.map(({ id }) => id);
   let payloads = new Payloads(document, seed, Date.now(), tokenIds);
-  let warmMb: number | undefined;
+  let warm: Warm | undefined;
   let next = Number(process.env.FUZZ_FROM ?? 0);
   const fromMs = performance.now();
   const sender = async () => {
@@ -115,7 +115,10 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
         // Times in them must stay within the hour.
         payloads = new Payloads(document, seed, Date.now(), tokenIds);
       }
-      if (warmMb === undefined && book.payloads >= cases * WARM_SHARE) warmMb = server.rssMb();
+      if (warm === undefined && book.payloads >= cases * WARM_SHARE) {
+        warm = { mb: server.rssMb(), windows: NO_WINDOWS };
+        warm.windows = await windowsOf(server);
+      }
     }
   };
   try {
@@ -129,6 +132,9 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
   agent.destroy();
   const alive = await server.client.get("/healthz");
   const endMb = server.rssMb();
+  const end = await windowsOf(server);
+  const grown =
+    warm?.mb === undefined || endMb === undefined ? undefined : endMb - warm.mb - (end.mb - warm.windows.mb);
   const wrong = [...book.statuses].filter(([status]) => status === 0 || status >= 500);
   for (const fault of book.faults) log(fault);
   const unreached = payloads.operations.filter((id) => !book.reached.has(id));
@@ -160,13 +166,39 @@ async function run(server: FaultServer, { quick, log }: FaultContext): Promise<F
     ),
     exactly("the engine's answer to GET /healthz afterwards", alive.status, 200),
     // A short run is over before the engine's heap has its size.
-    ...(quick || warmMb === undefined || endMb === undefined
+    ...(quick || grown === undefined || warm === undefined || endMb === undefined
       ? []
       : [
           shown("memory at the end", `${endMb.toFixed(0)} MB`),
-          under("its growth since the warm-up", endMb - warmMb, GROWTH_MAX_MB, "MB"),
+          shown("windows at the end", shownWindows(end)),
+          shown("windows after the warm-up", shownWindows(warm.windows)),
+          under("growth since the warm-up beside the windows'", grown, GROWTH_MAX_MB, "MB"),
         ]),
   ];
+}
+
+/** What the shards hold for the site's last hour. It fills all through the run with the fingerprints that payloads make up. */
+interface Windows {
+  readonly fingerprints: number;
+  readonly mb: number;
+}
+const NO_WINDOWS: Windows = { fingerprints: 0, mb: 0 };
+
+interface Warm {
+  readonly mb: number | undefined;
+  windows: Windows;
+}
+
+function shownWindows({ fingerprints, mb }: Windows): string {
+  return `${fingerprints} fingerprints in ${mb.toFixed(1)} MB`;
+}
+
+async function windowsOf({ client }: FaultServer): Promise<Windows> {
+  const { shards } = (await client.get("/v1/sites/shop/summary")).json<{
+    shards: { fingerprints: number; bytes: number }[];
+  }>();
+  const sum = (of: "fingerprints" | "bytes") => shards.reduce((total, shard) => total + shard[of], 0);
+  return { fingerprints: sum("fingerprints"), mb: sum("bytes") / 1e6 };
 }
 
 function note(
