@@ -9,7 +9,7 @@ import type { Target } from "./client.ts";
 export const CONTINUATION = 0;
 export const TEXT = 1;
 export const BINARY = 2;
-export const CLOSE = 8;
+const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 

@@ -1,18 +1,21 @@
 /**
- * Feed clients that go away and come back with their cursor, a thousand times, while the server is killed under them: each
- * must have every event once and in order, and every fingerprint that a threshold raised must be among them.
+ * Feed clients that go away and come back with their cursor, a thousand times, while the feed's object is evicted and the
+ * server killed under them: each must have every event once and in order, and every fingerprint that a threshold raised must
+ * be among them. Half of them are WebSockets, half take server-sent events and come back with Last-Event-ID.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Draw } from "../../../src/simulate/random.ts";
 import { putRule, rule, withoutStorms } from "../../../test/contract/helpers/rules.ts";
 import { until } from "../../../test/support/client.ts";
-import { type Feed, openFeed, stored } from "../../../test/support/stream.ts";
 import { atLeast, balanced, exactly, type Fault, type FaultContext, type Figure, shown } from "./fault.ts";
+import { FAULTY, order } from "./faulty.ts";
+import { FeedReader, WAYS, type Way } from "./feed-reader.ts";
 import { completed, makeBatch } from "./ledger.ts";
 import { FaultServer } from "./server.ts";
 import { Workshop } from "./workshop.ts";
 
 const SITE = "shop";
+const FEED = `v1/${SITE}/feed`;
 const READERS = 8;
 /** A reader stays for a random time up to this, ms. */
 const STAY_MS = 120;
@@ -25,55 +28,24 @@ const SEED = 5;
 
 export const feed: Fault = {
   name: "feed",
-  about: "clients of the feed reconnect by cursor, with kills between: no gap, no repeat, in order",
-  run: (context) => run(context.quick ? 60 : 1_000, context.quick ? 25 : 50, context),
+  about:
+    "clients of the feed reconnect by cursor, with evictions and kills between: no gap, no repeat, in order",
+  run: (context) => run(context.quick ? 60 : 1_000, context.quick ? 12 : 25, context),
 };
 
-/** What one client has processed. */
-class Reader {
-  readonly sequences: number[] = [];
-  readonly subjects: string[] = [];
-  /** Feed.gap events: the feed itself says that it forgot something. */
-  gaps = 0;
-  connections = 0;
-
-  get cursor(): string {
-    return `${this.sequences.at(-1) ?? 0}`.padStart(16, "0");
-  }
-
-  /** Takes in the first `limit` new events of a connection; what else came is as good as never received. */
-  process(connection: Feed, limit = Number.POSITIVE_INFINITY): void {
-    this.gaps += connection.events.filter(({ type }) => type === "hellotide.feed.gap").length;
-    for (const event of stored(connection).slice(0, limit)) {
-      this.sequences.push(Number(event.sequence));
-      if (event.type === "hellotide.threshold.raised") this.subjects.push(event.subject ?? "");
-    }
-  }
-
-  /** Events that are not the next one after the last: `missing` or again. */
-  faults(): { missing: number; again: number } {
-    let missing = 0;
-    let again = 0;
-    let last = 0;
-    for (const sequence of this.sequences) {
-      if (sequence > last + 1) missing += sequence - last - 1;
-      if (sequence <= last) again++;
-      last = Math.max(last, sequence);
-    }
-    return { missing, again };
-  }
-}
-
-async function run(reconnects: number, killEvery: number, { log }: FaultContext): Promise<Figure[]> {
+/** `harmEvery`: connections between an eviction and a kill, and the next eviction. */
+async function run(reconnects: number, harmEvery: number, { log }: FaultContext): Promise<Figure[]> {
   const workshop = new Workshop();
   const server = await FaultServer.open({
-    ...{ root: await workshop.bundle(), disk: workshop.folder(), shards: 4 },
+    ...{ root: await workshop.bundle({ entry: FAULTY }), disk: workshop.folder(), shards: 4 },
     settings: { TICK: "1s" },
   });
-  const readers = Array.from({ length: READERS }, () => new Reader());
-  const connections = () => readers.reduce((sum, one) => sum + one.connections, 0);
+  const readers = Array.from({ length: READERS }, (_, i) => new FeedReader(WAYS[i % WAYS.length]!, SITE));
+  const connections = (way?: Way) =>
+    readers.reduce((sum, one) => sum + (way === undefined || one.way === way ? one.connections : 0), 0);
   const made: string[] = [];
-  let kills = 0;
+  let harms = 0;
+  const kills = () => Math.floor(harms / 2);
   let done = false;
   try {
     await withoutStorms(server.client, SITE);
@@ -90,24 +62,28 @@ async function run(reconnects: number, killEvery: number, { log }: FaultContext)
         await sleep(BATCH_EVERY_MS);
       }
     };
-    const killer = async () => {
+    const harmer = async () => {
       while (!done) {
         await sleep(RETRY_MS);
-        if (connections() < (kills + 1) * killEvery) continue;
-        kills++;
+        if (connections() < (harms + 1) * harmEvery) continue;
+        if (++harms % 2 === 1) {
+          await order(server.client, FEED, "evict");
+          continue;
+        }
         await server.kill();
         await server.start();
-        if (kills % 5 === 0) log(`${connections()} connections, ${kills} kills, ${made.length} fingerprints`);
+        if (kills() % 5 === 0)
+          log(`${connections()} connections, ${kills()} kills, ${made.length} fingerprints`);
       }
     };
-    const come = async (reader: Reader, i: number) => {
+    const come = async (reader: FeedReader, i: number) => {
       const draw = new Draw("feed", SEED, i);
       while (!done) {
         if (!(await visitFeed(server, reader, draw))) await sleep(RETRY_MS);
         if (connections() >= reconnects) done = true;
       }
     };
-    await Promise.all([maker(), killer(), ...readers.map(come)]);
+    await Promise.all([maker(), harmer(), ...readers.map(come)]);
 
     const newest = await untilAllRaised(server, made);
     for (const reader of readers) await drain(server, reader, newest);
@@ -115,13 +91,15 @@ async function run(reconnects: number, killEvery: number, { log }: FaultContext)
     const raised = new Set(readers[0]?.subjects);
     return [
       atLeast("reconnects", connections(), reconnects),
-      shown("kills between them", kills),
+      atLeast("of those, of server-sent events", connections("event-stream"), reconnects / 3),
+      shown("evictions and kills between them", `${harms - kills()} and ${kills()}`),
       shown(`events, each read by ${READERS} clients`, newest),
       exactly("gaps", sumOf(all, "missing") + readers.reduce((sum, { gaps }) => sum + gaps, 0), 0),
       exactly("duplicates or out of order", sumOf(all, "again"), 0),
+      exactly("clients that did not reach the end", readers.filter(({ last }) => last !== newest).length, 0),
       exactly(
-        "clients that did not reach the end",
-        readers.filter(({ cursor }) => Number(cursor) !== newest).length,
+        "server-sent events with another's id or type",
+        readers.reduce((sum, { mislabelled }) => sum + mislabelled, 0),
         0,
       ),
       exactly("fingerprints raised twice", (readers[0]?.subjects.length ?? 0) - raised.size, 0),
@@ -143,10 +121,9 @@ function sumOf(all: readonly { missing: number; again: number }[], name: "missin
 }
 
 /** One connection; false when the server did not take it. */
-async function visitFeed(server: FaultServer, reader: Reader, draw: Draw): Promise<boolean> {
-  const connection = await openFeed(server, SITE, { query: `since=${reader.cursor}` }).catch(() => undefined);
+async function visitFeed(server: FaultServer, reader: FeedReader, draw: Draw): Promise<boolean> {
+  const connection = await reader.connect(server);
   if (connection === undefined) return false;
-  reader.connections++;
   await sleep(draw.int(STAY_MS));
   // Now and then it "crashes" with a part of what it received not processed.
   reader.process(connection, draw.chance(0.3) ? draw.int(5) : undefined);
@@ -156,21 +133,22 @@ async function visitFeed(server: FaultServer, reader: Reader, draw: Draw): Promi
 
 /** Waits until a client that reads everything from the start has seen every fingerprint; answers the newest sequence. */
 async function untilAllRaised(server: FaultServer, made: readonly string[]): Promise<number> {
-  const reader = new Reader();
+  const reader = new FeedReader("websocket", SITE);
   return await until("every fingerprint raised", DRAIN_MS, async () => {
     const draw = new Draw("feed", SEED, "all");
     await visitFeed(server, reader, draw);
     const seen = new Set(reader.subjects);
-    return made.every((ja4) => seen.has(ja4)) ? reader.sequences.at(-1) : undefined;
+    return made.every((ja4) => seen.has(ja4)) ? reader.last : undefined;
   });
 }
 
-async function drain(server: FaultServer, reader: Reader, newest: number): Promise<void> {
+async function drain(server: FaultServer, reader: FeedReader, newest: number): Promise<void> {
   await until(`cursor ${newest}`, DRAIN_MS, async () => {
-    const connection = await openFeed(server, SITE, { query: `since=${reader.cursor}` });
+    const connection = await reader.connect(server);
+    if (connection === undefined) return undefined;
     await sleep(STAY_MS);
     reader.process(connection);
     connection.close();
-    return Number(reader.cursor) >= newest ? true : undefined;
+    return reader.last >= newest ? true : undefined;
   });
 }
