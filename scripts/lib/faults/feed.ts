@@ -91,7 +91,7 @@ async function run(reconnects: number, harmEvery: number, { log }: FaultContext)
     const raised = new Set(readers[0]?.subjects);
     return [
       atLeast("reconnects", connections(), reconnects),
-      atLeast("of those, of server-sent events", connections("event-stream"), reconnects / 3),
+      atLeast("of those, of server-sent events", connections("event-stream"), Math.floor(reconnects / 3)),
       shown("evictions and kills between them", `${harms - kills()} and ${kills()}`),
       shown(`events, each read by ${READERS} clients`, newest),
       exactly("gaps", sumOf(all, "missing") + readers.reduce((sum, { gaps }) => sum + gaps, 0), 0),

@@ -12,6 +12,7 @@ import { overload } from "./overload.ts";
 import { parts } from "./parts.ts";
 import { upload, uploadRecount } from "./upload.ts";
 import { versions } from "./versions.ts";
+import { webhooks, webhooksForget } from "./webhooks.ts";
 
 export const FAULTS: readonly Fault[] = [
   kill,
@@ -23,6 +24,8 @@ export const FAULTS: readonly Fault[] = [
   disk,
   feed,
   laggard,
+  webhooks,
+  webhooksForget,
   versions,
   parts,
   overload,
