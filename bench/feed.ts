@@ -20,12 +20,12 @@ interface Size {
 /** In all far fewer bytes than a socket may have without an ack (1 MiB), as no client here sends one. */
 const FULL: Size = {
   sockets: 5_000,
-  warmUp: { appends: 40, each: 1 },
+  warmUp: { appends: 20, each: 1 },
   fast: [
-    { appends: 200, each: 1 },
-    { appends: 20, each: 10 },
+    { appends: 100, each: 1 },
+    { appends: 12, each: 10 },
   ],
-  steady: { events: 40, everyMs: 250 },
+  steady: { events: 24, everyMs: 250 },
 };
 const QUICK: Size = {
   sockets: 200,
