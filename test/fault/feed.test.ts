@@ -1,9 +1,9 @@
 /** `npm run faults -- feed` and `laggard`, short. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Figure } from "../../scripts/lib/faults/fault.ts";
-import { feed } from "../../scripts/lib/faults/feed.ts";
+import { feed, feedAgain } from "../../scripts/lib/faults/feed.ts";
 import { laggard } from "../../scripts/lib/faults/laggard.ts";
-import { measuredOf, missed } from "../support/faults.ts";
+import { figuresOf, measuredOf, missed } from "../support/faults.ts";
 
 const QUICK = { quick: true, log: () => {} };
 
@@ -23,6 +23,11 @@ describe("clients that come and go", () => {
     expect(measuredOf(figures, "server-sent events with another's id or type")).toBe(0);
     expect(measuredOf(figures, "evictions and kills between them")).toMatch(/^[1-9]\d* and [1-9]/);
   });
+
+  it("FR-11: the same run finds out a feed that sends the event of the cursor once more", async (test) => {
+    const control = await figuresOf(feedAgain, test);
+    expect(measuredOf(control, "duplicates or out of order")).toBeGreaterThan(0);
+  }, 120_000);
 });
 
 describe("clients that never read", () => {

@@ -7,12 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Draw } from "../../../src/simulate/random.ts";
 import { putRule, rule, withoutStorms } from "../../../test/contract/helpers/rules.ts";
 import { until } from "../../../test/support/client.ts";
-import { atLeast, balanced, exactly, type Fault, type FaultContext, type Figure, shown } from "./fault.ts";
+import { atLeast, balanced, exactly, type Fault, type FaultContext, shown } from "./fault.ts";
 import { FAULTY, order } from "./faulty.ts";
 import { FeedReader, WAYS, type Way } from "./feed-reader.ts";
 import { completed, makeBatch } from "./ledger.ts";
 import { FaultServer } from "./server.ts";
-import { Workshop } from "./workshop.ts";
+import { type Variant, Workshop } from "./workshop.ts";
 
 const SITE = "shop";
 const FEED = `v1/${SITE}/feed`;
@@ -30,14 +30,66 @@ export const feed: Fault = {
   name: "feed",
   about:
     "clients of the feed reconnect by cursor, with evictions and kills between: no gap, no repeat, in order",
-  run: (context) => run(context.quick ? 60 : 1_000, context.quick ? 12 : 25, context),
+  run: async (context) => {
+    const outcome = await feedRun({}, context.quick ? 60 : 1_000, context.quick ? 12 : 25, context);
+    return [
+      atLeast("reconnects", outcome.reconnects, context.quick ? 60 : 1_000),
+      atLeast("of those, of server-sent events", outcome.ofStreams, context.quick ? 20 : 333),
+      shown("evictions and kills between them", `${outcome.evictions} and ${outcome.kills}`),
+      shown(`events, each read by ${READERS} clients`, outcome.newest),
+      exactly("gaps", outcome.missing + outcome.gaps, 0),
+      exactly("duplicates or out of order", outcome.again, 0),
+      exactly("clients that did not reach the end", outcome.short, 0),
+      exactly("server-sent events with another's id or type", outcome.mislabelled, 0),
+      exactly("fingerprints raised twice", outcome.raisedTwice, 0),
+      balanced("fingerprints", ["made", outcome.made], ["raised", outcome.raised]),
+    ];
+  },
 };
 
+export const feedAgain: Fault = {
+  name: "feed-again",
+  about: "the control: a feed that sends the event of the cursor once more must be found out",
+  run: async (context) => {
+    const sendsAgain = {
+      file: "durable-objects/feed-sockets.ts",
+      from: "this.#replay(member, since, nowMs);",
+      to: "this.#replay(member, Math.max(0, since - 1), nowMs);",
+    };
+    const { reconnects, again } = await feedRun({ replacements: [sendsAgain] }, 60, 12, context);
+    return [shown("reconnects", reconnects), atLeast("duplicates or out of order", again, 1)];
+  },
+};
+
+interface Outcome {
+  readonly reconnects: number;
+  readonly ofStreams: number;
+  readonly evictions: number;
+  readonly kills: number;
+  readonly newest: number;
+  /** Summed over all clients. */
+  readonly missing: number;
+  readonly again: number;
+  /** Messages in which the feed says that it forgot something. */
+  readonly gaps: number;
+  /** Clients that did not reach the newest event. */
+  readonly short: number;
+  readonly mislabelled: number;
+  readonly made: number;
+  readonly raised: number;
+  readonly raisedTwice: number;
+}
+
 /** `harmEvery`: connections between an eviction and a kill, and the next eviction. */
-async function run(reconnects: number, harmEvery: number, { log }: FaultContext): Promise<Figure[]> {
+async function feedRun(
+  variant: Variant,
+  reconnects: number,
+  harmEvery: number,
+  { log }: FaultContext,
+): Promise<Outcome> {
   const workshop = new Workshop();
   const server = await FaultServer.open({
-    ...{ root: await workshop.bundle({ entry: FAULTY }), disk: workshop.folder(), shards: 4 },
+    ...{ root: await workshop.bundle({ entry: FAULTY, ...variant }), disk: workshop.folder(), shards: 4 },
     settings: { TICK: "1s" },
   });
   const readers = Array.from({ length: READERS }, (_, i) => new FeedReader(WAYS[i % WAYS.length]!, SITE));
@@ -87,37 +139,27 @@ async function run(reconnects: number, harmEvery: number, { log }: FaultContext)
 
     const newest = await untilAllRaised(server, made);
     for (const reader of readers) await drain(server, reader, newest);
-    const all = readers.map((reader) => reader.faults());
-    const raised = new Set(readers[0]?.subjects);
-    return [
-      atLeast("reconnects", connections(), reconnects),
-      atLeast("of those, of server-sent events", connections("event-stream"), Math.floor(reconnects / 3)),
-      shown("evictions and kills between them", `${harms - kills()} and ${kills()}`),
-      shown(`events, each read by ${READERS} clients`, newest),
-      exactly("gaps", sumOf(all, "missing") + readers.reduce((sum, { gaps }) => sum + gaps, 0), 0),
-      exactly("duplicates or out of order", sumOf(all, "again"), 0),
-      exactly("clients that did not reach the end", readers.filter(({ last }) => last !== newest).length, 0),
-      exactly(
-        "server-sent events with another's id or type",
-        readers.reduce((sum, { mislabelled }) => sum + mislabelled, 0),
-        0,
-      ),
-      exactly("fingerprints raised twice", (readers[0]?.subjects.length ?? 0) - raised.size, 0),
-      balanced(
-        "fingerprints",
-        ["made", made.length],
-        ["raised", made.filter((ja4) => raised.has(ja4)).length],
-      ),
-    ];
+    const sum = (count: (reader: FeedReader) => number) =>
+      readers.reduce((total, reader) => total + count(reader), 0);
+    const subjects = readers[0]?.subjects ?? [];
+    const raised = new Set(subjects);
+    return {
+      ...{ reconnects: connections(), ofStreams: connections("event-stream") },
+      ...{ evictions: harms - kills(), kills: kills(), newest },
+      missing: sum((reader) => reader.faults().missing),
+      again: sum((reader) => reader.faults().again),
+      gaps: sum(({ gaps }) => gaps),
+      short: sum(({ last }) => (last === newest ? 0 : 1)),
+      mislabelled: sum((reader) => reader.mislabelled),
+      made: made.length,
+      raised: made.filter((ja4) => raised.has(ja4)).length,
+      raisedTwice: subjects.length - raised.size,
+    };
   } finally {
     done = true;
     await server.kill();
     workshop.close();
   }
-}
-
-function sumOf(all: readonly { missing: number; again: number }[], name: "missing" | "again"): number {
-  return all.reduce((sum, one) => sum + one[name], 0);
 }
 
 /** One connection; false when the server did not take it. */

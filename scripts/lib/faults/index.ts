@@ -2,7 +2,7 @@
 import { disk } from "./disk.ts";
 import { evictions } from "./evictions.ts";
 import type { Fault } from "./fault.ts";
-import { feed } from "./feed.ts";
+import { feed, feedAgain } from "./feed.ts";
 import { fuzz } from "./fuzz.ts";
 import { hostile } from "./hostile.ts";
 import { hour } from "./hour.ts";
@@ -23,6 +23,7 @@ export const FAULTS: readonly Fault[] = [
   evictions,
   disk,
   feed,
+  feedAgain,
   laggard,
   webhooks,
   webhooksForget,

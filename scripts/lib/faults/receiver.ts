@@ -49,7 +49,7 @@ export class Mailbox {
       const told = new Webhook(this.secret).verify(body, headers as Record<string, string>) as Told;
       this.received.push({
         ...{ messageId: `${headers["webhook-id"]}`, eventId: told.id, sequence: Number(told.sequence) },
-        ...{ type: told.type, subject: told.subject, isTaken: status < 300 },
+        ...{ type: told.type, subject: told.subject, isTaken: status < 300 && !answer.destroyed },
       });
     } catch (error) {
       this.faults.push(String(error));
