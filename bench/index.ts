@@ -4,6 +4,7 @@ import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
 import { features } from "./features.ts";
+import { feed } from "./feed.ts";
 import { frame } from "./frame.ts";
 import { ingest } from "./ingest.ts";
 import { logpush } from "./logpush.ts";
@@ -19,6 +20,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   edge,
   failOpen,
   features,
+  feed,
   frame,
   ingest,
   logpush,

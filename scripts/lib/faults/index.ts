@@ -2,7 +2,7 @@
 import { disk } from "./disk.ts";
 import { evictions } from "./evictions.ts";
 import type { Fault } from "./fault.ts";
-import { feed } from "./feed.ts";
+import { feed, feedAgain } from "./feed.ts";
 import { fuzz } from "./fuzz.ts";
 import { hostile } from "./hostile.ts";
 import { hour } from "./hour.ts";
@@ -12,6 +12,7 @@ import { overload } from "./overload.ts";
 import { parts } from "./parts.ts";
 import { upload, uploadRecount } from "./upload.ts";
 import { versions } from "./versions.ts";
+import { webhooks, webhooksForget } from "./webhooks.ts";
 
 export const FAULTS: readonly Fault[] = [
   kill,
@@ -22,7 +23,10 @@ export const FAULTS: readonly Fault[] = [
   evictions,
   disk,
   feed,
+  feedAgain,
   laggard,
+  webhooks,
+  webhooksForget,
   versions,
   parts,
   overload,
