@@ -132,7 +132,8 @@ async function feedRun(
       const draw = new Draw("feed", SEED, i);
       while (!done) {
         if (!(await visitFeed(server, reader, draw))) await sleep(RETRY_MS);
-        if (connections() >= reconnects) done = true;
+        // A client without a cursor shows nothing of coming back with one.
+        if (connections() >= reconnects && readers.every(({ last }) => last > 0)) done = true;
       }
     };
     await Promise.all([maker(), harmer(), ...readers.map(come)]);
