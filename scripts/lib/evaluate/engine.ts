@@ -1,0 +1,97 @@
+/** The shard's own engine, tick by tick, with what it has running between two ticks. */
+import { COOLDOWN_DEFAULT_MS } from "../../../src/config.ts";
+import { ALL_KINDS, detect } from "../../../src/detect/engine.ts";
+import type { Cleared } from "../../../src/detect/episode.ts";
+import { DEFAULT_KIND_SETTINGS } from "../../../src/detect/settings.ts";
+import type {
+  Episode,
+  EpisodeEvent,
+  Kind,
+  KindName,
+  KindSettings,
+  Site,
+  Subject,
+  Verdict,
+} from "../../../src/detect/types.ts";
+
+/** One raise: what the evaluation judges. */
+export interface Raise {
+  kind: KindName;
+  ja4: string;
+  atMs: number;
+  score: number;
+}
+
+export interface EngineOptions {
+  kinds?: readonly Kind[];
+  settings?: Record<KindName, KindSettings>;
+}
+
+export class Engine {
+  readonly raises: Raise[] = [];
+  /** CPU time of all ticks, and fingerprints that were there in them. */
+  cpuUs = 0;
+  seen = 0;
+  ticks = 0;
+  readonly #options: EngineOptions;
+  #episodes: ReadonlyMap<string, Episode> = new Map();
+  #cleared: ReadonlyMap<string, Cleared> = new Map();
+  #ids = 0;
+
+  constructor(options: EngineOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Bytes of what runs, as the shard stores it. */
+  get stateBytes(): number {
+    return JSON.stringify([...this.#episodes.values(), ...this.#cleared.values()]).length;
+  }
+
+  tick(site: Site): EpisodeEvent[] {
+    const before = process.cpuUsage();
+    const found = detect({
+      site,
+      settings: this.#options.settings ?? DEFAULT_KIND_SETTINGS,
+      episodes: this.#episodes,
+      cleared: this.#cleared,
+      cooldownMs: COOLDOWN_DEFAULT_MS,
+      newId: () => `a${this.#ids++}`,
+      kinds: this.#options.kinds ?? ALL_KINDS,
+    });
+    const used = process.cpuUsage(before);
+    this.cpuUs += used.user + used.system;
+    this.ticks++;
+    for (const _ of site.subjects()) this.seen++;
+    this.#episodes = found.episodes;
+    this.#cleared = found.cleared;
+    for (const { type, episode } of found.events) {
+      if (type !== "raised") continue;
+      const { kind, ja4, last } = episode;
+      this.raises.push({ kind, ja4, atMs: site.asOfMs, score: last.score });
+    }
+    return found.events;
+  }
+}
+
+/** Hears every verdict of a test; `verdict` absent = it had nothing to say. */
+export type Listener = (
+  kind: KindName,
+  subject: Subject,
+  minute: number,
+  verdict: Verdict | undefined,
+) => void;
+
+/** The kinds, overheard. What they say is not changed. */
+export function overheard(kinds: readonly Kind[], listen: Listener): Kind[] {
+  return kinds.map((kind) => ({
+    ...kind,
+    prepare(site, settings) {
+      const test = kind.prepare(site, settings);
+      return (subject, minute) => {
+        const verdict = test(subject, minute);
+        listen(kind.name, subject, minute, verdict);
+        return verdict;
+      };
+    },
+  }));
+}
