@@ -93,7 +93,7 @@ export const quiet: Part = {
               ["a tick of the engine, per fingerprint of the hour", `${(cpuUs / seen).toFixed(2)} µs`],
               ["a day of the site in the engine", `${((cpuUs / ticks / 1e6) * DAY_MINUTES).toFixed(0)} s`],
               ["… and making its traffic", `${((makingMs / ticks / 1_000) * DAY_MINUTES).toFixed(0)} s`],
-              ["running episodes, at most", `${stateBytes} bytes`],
+              ["running episodes at the end", `${stateBytes} bytes`],
             ],
           },
         ],
