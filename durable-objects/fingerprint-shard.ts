@@ -16,6 +16,7 @@ import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
 import { Claims } from "./claims.ts";
+import { DetectionMemory } from "./detection-memory.ts";
 import type { Env } from "./env.ts";
 import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
@@ -36,6 +37,7 @@ export class FingerprintShard extends ReadShard {
   readonly #log: IngestLog;
   readonly #ranks: RanksLink;
   readonly #watch: Watch;
+  readonly #learned: DetectionMemory;
   readonly #outbox: Outbox;
   readonly #claims: Claims;
   readonly #ticker: Ticker;
@@ -82,6 +84,7 @@ export class FingerprintShard extends ReadShard {
     this.#watch = new Watch(this.#store, this.#window, memory.evidence, { name: site, origin }, (bytes) =>
       crypto.getRandomValues(bytes),
     );
+    this.#learned = new DetectionMemory(this.#store.detection, site);
     this.#outbox = new Outbox(this.#store, stubs, this.#place);
     const reader = new Reader({
       place: this.#place,
@@ -180,8 +183,11 @@ export class FingerprintShard extends ReadShard {
     // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
     await this.#schedule();
     const ranksOf = (ja4: string) => this.#ranks.of(ja4);
-    this.#log.noteSuppressed(this.#watch.tick(this.#settings, this.#firstDataMs(), ranksOf));
+    this.#log.noteSuppressed(
+      this.#watch.tick(this.#settings, this.#firstDataMs(), ranksOf, this.#learned.memory),
+    );
     this.#keep(() => this.#log.checkpoint(nowMs));
+    this.#keep(() => this.#learned.keep(this.#window.nowMs));
     if (minuteOf(nowMs) !== this.#trimmedMinute) this.#keep(() => this.#trim(nowMs));
     const results = await Promise.allSettled([
       this.#exchangeRanks(),

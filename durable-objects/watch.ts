@@ -12,6 +12,7 @@ import type { Cleared } from "../src/detect/episode.ts";
 import { anomalyData, anomalyType, fingerprintUrl } from "../src/detect/event.ts";
 import { evidenceOf } from "../src/detect/evidence.ts";
 import type { EvidenceRing } from "../src/detect/evidence-ring.ts";
+import type { Memory } from "../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../src/detect/settings.ts";
 import { siteOf } from "../src/detect/site-view.ts";
 import type { Episode, Evidence } from "../src/detect/types.ts";
@@ -104,8 +105,13 @@ export class Watch {
     return { ranksOf, scored };
   }
 
-  /** One tick. Answers how many raises a cooldown kept back. */
-  tick(settings: ShardSettings, firstDataMs: number, ranksOf: (ja4: string) => LocalRanks): number {
+  /** One tick; `memory` learns. Answers how many raises a cooldown kept back. */
+  tick(
+    settings: ShardSettings,
+    firstDataMs: number,
+    ranksOf: (ja4: string) => LocalRanks,
+    memory: Memory,
+  ): number {
     const nowMs = this.#window.nowMs;
     const newId = () => ulid(nowMs, this.#random);
     const isSilenced = this.#silences(settings);
@@ -118,6 +124,9 @@ export class Watch {
       cooldownMs: COOLDOWN_DEFAULT_MS,
       newId,
       isSilenced,
+      memory,
+      // A site's promise: each of its shards has its part of it.
+      budgetPerDay: settings.detection.alertBudgetPerDay / settings.shards,
     });
     const states: ThresholdStates = new Map(this.#thresholds);
     const crossed = evaluateThresholds(

@@ -123,6 +123,20 @@ export const POWER = {
   gapMinutes: 15,
 } as const;
 
+/**
+ * Lasting rises: recall against size and rate, once by fingerprints whose level wanders as BACKGROUND.drift says and once by
+ * steady ones. Each rises once, at a random time after the warm-up.
+ */
+export const SLOW = {
+  sizes: [1.05, 1.1, 1.2, 1.5, 2, 3],
+  rates: [10, 100, 1_000],
+  hours: 6,
+  warmUpHours: 30,
+  spreadHours: 24,
+  full: { repeats: 7, copies: 3 },
+  quick: { repeats: 1, copies: 1 },
+} as const;
+
 /** How often p is at most α on quiet traffic. */
 export const CALIBRATION = {
   alphas: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6],

@@ -8,13 +8,14 @@ import { calibration } from "./lib/evaluate/parts/calibration.ts";
 import { controls } from "./lib/evaluate/parts/controls.ts";
 import { power } from "./lib/evaluate/parts/power.ts";
 import { quiet } from "./lib/evaluate/parts/quiet.ts";
+import { slow } from "./lib/evaluate/parts/slow.ts";
 import { readRealCounts } from "./lib/evaluate/real-counts.ts";
 import { markdown, type Part, plainText, type Section } from "./lib/evaluate/section.ts";
 import { Failure } from "./lib/failure.ts";
 import { parseFlags } from "./lib/flags.ts";
 import { ROOT } from "./lib/paths.ts";
 
-const PARTS: readonly Part[] = [attacks, controls, quiet, power, calibration];
+const PARTS: readonly Part[] = [attacks, controls, quiet, power, slow, calibration];
 const DATA_DEFAULT = join(ROOT, "..", "shared", "data", "count-series");
 const OPTIONS = {
   quick: { type: "boolean" },

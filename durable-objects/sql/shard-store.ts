@@ -4,8 +4,8 @@
  *   log_{minute}   groups of frames by arrival (`src/ingest/group-row.ts`), one table a minute; a whole minute is
  *                  forgotten by DROP TABLE, which bills no rows. `seq` = time of the write, ms, × 1,024 + place in it;
  *                  code of before counted it up from 1
- *   checkpoint     the memory at one place of the log, a row a part; made when first needed and not by a migration, since
- *                  code that does not know it does as well without
+ *   checkpoint     the memory at one place of the log, a row a part (`part-table.ts`)
+ *   detection      what detection has learned, a row a part, minutes old at most
  *   idempotency    requests with a key whose home is this shard
  *   outbox         events on their way to the feed; `n` never starts again (meta.outbox)
  *   episodes       running episodes and raised thresholds, so that a restart raises nothing again
@@ -18,6 +18,7 @@ import type { DelayChange, LogPosition } from "../../src/ingest/memory.ts";
 import type { LogRow } from "../../src/ingest/recovery.ts";
 import type { LoggedTotals, UnloggedTotals } from "../../src/ingest/totals.ts";
 import { Meta, type Migration, migrate, type Sql } from "./migrate.ts";
+import { PartTable } from "./part-table.ts";
 
 const MIGRATIONS: Migration[] = [
   Meta.migration,
@@ -48,6 +49,9 @@ function logRow(minute: number, { seq, frame }: { seq: number; frame: ArrayBuffe
 
 export class ShardStore implements LogDisk {
   readonly meta: Meta;
+  /** What detection has learned (`src/detect/memory.ts`). */
+  readonly detection: PartTable;
+  readonly #checkpoint: PartTable;
   readonly #storage: Sql;
   readonly #logs: number[];
   /** `seq` of the newest row of the log. */
@@ -56,6 +60,8 @@ export class ShardStore implements LogDisk {
   constructor(storage: Sql) {
     migrate(storage, MIGRATIONS);
     this.#storage = storage;
+    this.detection = new PartTable(storage, "detection");
+    this.#checkpoint = new PartTable(storage, "checkpoint");
     this.meta = new Meta(storage);
     this.#logs = storage.sql
       .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'log_%'")
@@ -157,43 +163,11 @@ export class ShardStore implements LogDisk {
   }
 
   checkpoint(): Iterable<Uint8Array> | undefined {
-    if (!this.#hasCheckpoints()) return undefined;
-    const { sql } = this.#storage;
-    if (sql.exec("SELECT 1 FROM checkpoint LIMIT 1").toArray().length === 0) return undefined;
-    return { [Symbol.iterator]: () => this.#checkpointParts() };
-  }
-
-  /** A statement for each part, since a shard may have no room for two of them. */
-  *#checkpointParts(): Generator<Uint8Array> {
-    for (let part = 0; ; part++) {
-      const [row] = this.#storage.sql
-        .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM checkpoint WHERE part = ?", part)
-        .toArray();
-      if (row === undefined) return;
-      yield new Uint8Array(row.bytes);
-      // Given back at once: the collector would come after a dozen.
-      row.bytes.transfer(0);
-    }
+    return this.#checkpoint.read();
   }
 
   setCheckpoint(write: ((sink: PartSink) => void) | undefined): void {
-    const { sql } = this.#storage;
-    if (write === undefined && !this.#hasCheckpoints()) return;
-    this.#storage.transactionSync(() => {
-      sql.exec("CREATE TABLE IF NOT EXISTS checkpoint (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL)");
-      let parts = 0;
-      // The statement is done when `exec` returns: the part may be overwritten then.
-      write?.((part) =>
-        sql.exec("INSERT OR REPLACE INTO checkpoint (part, bytes) VALUES (?, ?)", parts++, part),
-      );
-      sql.exec("DELETE FROM checkpoint WHERE part >= ?", parts);
-    });
-  }
-
-  #hasCheckpoints(): boolean {
-    return (
-      this.#storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'checkpoint'").toArray().length > 0
-    );
+    this.#checkpoint.write(write);
   }
 
   /** Events in order, oldest first; at most `limit`. */

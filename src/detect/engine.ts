@@ -4,18 +4,30 @@
  * older minute raises nothing. No clock, no storage: the same input gives the same output.
  */
 import { MINUTE_MS } from "../config.ts";
-import { advance, type Cleared } from "./episode.ts";
+import { advance, type Cleared, episodeKey, isRemembered } from "./episode.ts";
 import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
+import { Judge } from "./judge.ts";
 import { divergence } from "./kinds/divergence.ts";
 import { errorBurst } from "./kinds/error-burst.ts";
 import { newcomer } from "./kinds/newcomer.ts";
 import { pathScan } from "./kinds/path-scan.ts";
+import { slowSurge } from "./kinds/slow-surge.ts";
 import { surge } from "./kinds/surge.ts";
 import { uaRotation } from "./kinds/ua-rotation.ts";
+import { Memory } from "./memory.ts";
+import { DEFAULT_DETECTION } from "./settings.ts";
 import type { Episode, EpisodeEvent, Kind, KindName, KindSettings, Site, Subject, Verdict } from "./types.ts";
 
 /** All built-in kinds. */
-export const ALL_KINDS: readonly Kind[] = [surge, newcomer, divergence, uaRotation, pathScan, errorBurst];
+export const ALL_KINDS: readonly Kind[] = [
+  surge,
+  slowSurge,
+  newcomer,
+  divergence,
+  uaRotation,
+  pathScan,
+  errorBurst,
+];
 
 export interface DetectInput {
   site: Site;
@@ -26,10 +38,16 @@ export interface DetectInput {
   cleared: ReadonlyMap<string, Cleared>;
   cooldownMs: number;
   newId: () => string;
+  /** What was learned before; changed in place. Absent = nothing: every test is believed as it is. */
+  memory?: Memory;
+  /** Raises that all kinds together may have on a quiet day of this shard; absent = the default. */
+  budgetPerDay?: number;
   /** Whether a silence covers this; absent = none does. */
   isSilenced?: (ja4: string, kind: KindName) => boolean;
   kinds?: readonly Kind[];
 }
+
+export { episodeKey };
 
 export interface DetectOutput {
   episodes: Map<string, Episode>;
@@ -40,10 +58,6 @@ export interface DetectOutput {
   suppressed: number;
 }
 
-export function episodeKey(kind: KindName, ja4: string): string {
-  return `${kind} ${ja4}`;
-}
-
 /** Whether a kind has seen enough of the site to speak. */
 function isWarm(kind: Kind, site: Site): boolean {
   return site.asOfMs - site.firstDataMs >= kind.warmUpMs;
@@ -51,7 +65,8 @@ function isWarm(kind: Kind, site: Site): boolean {
 
 export function detect(input: DetectInput): DetectOutput {
   const kinds = input.kinds ?? ALL_KINDS;
-  const found = testAll(input, kinds);
+  const memory = input.memory ?? new Memory();
+  const found = testAll(input, kinds, memory);
   const output: DetectOutput = {
     episodes: new Map(),
     cleared: freshClears(input),
@@ -65,7 +80,20 @@ export function detect(input: DetectInput): DetectOutput {
     for (const ja4 of [...fingerprints].sort())
       step(input, output, name, ja4, verdicts?.get(ja4), found.seenAtMs.get(ja4));
   }
+  for (const event of output.events)
+    if (event.type === "cleared" && event.episode.kind === "slow_surge") endRise(memory, event);
   return output;
+}
+
+/** Told and over: the evidence for it must not raise it again. */
+function endRise(
+  { habits, slow }: Memory,
+  { episode, reason }: Extract<EpisodeEvent, { type: "cleared" }>,
+): void {
+  const slot = habits.slot(episode.ja4);
+  if (slot === undefined) return;
+  if (reason === "new_normal") slow.accept(slot, episode.last.observed);
+  else slow.forget(slot);
 }
 
 interface Found {
@@ -73,14 +101,26 @@ interface Found {
   seenAtMs: Map<string, number>;
 }
 
-function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind[]): Found {
-  const tests = kinds
-    .filter((kind) => settings[kind.name].enabled && isWarm(kind, site))
-    .map((kind) => ({ name: kind.name, test: kind.prepare(site, settings[kind.name]) }));
+function testAll(input: DetectInput, kinds: readonly Kind[], memory: Memory): Found {
+  const { site, settings, episodes } = input;
+  const due = memory.dueMinute(site);
+  if (due !== undefined) memory.learn(site, due, (ja4) => isUnusual(episodes, ja4));
+  const awake = kinds.filter((kind) => settings[kind.name].enabled && isWarm(kind, site));
+  const judges = awake.map(
+    (kind) =>
+      new Judge(
+        kind,
+        { site, settings, episodes, budgetPerDay: input.budgetPerDay ?? DEFAULT_DETECTION.alertBudgetPerDay },
+        memory,
+      ),
+  );
   const running = new Set([...episodes.values()].map(({ ja4 }) => ja4));
-  const found: Found = { verdicts: new Map(tests.map(({ name }) => [name, new Map()])), seenAtMs: new Map() };
-  if (tests.length === 0 && running.size === 0) return found;
-  const withNewcomer = tests.some(({ name }) => name === "newcomer");
+  const found: Found = {
+    verdicts: new Map(judges.map(({ kind, verdicts }) => [kind.name, verdicts])),
+    seenAtMs: new Map(),
+  };
+  if (judges.length === 0 && running.size === 0) return found;
+  const withNewcomer = awake.some(({ name }) => name === "newcomer");
   // A newborn's flood is told once: surge leaves it to newcomer while that is awake.
   const newcomerSpeaks = (subject: Subject, minute: number) =>
     withNewcomer &&
@@ -89,24 +129,26 @@ function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind
   for (const subject of site.subjects()) {
     if (running.size > 0 && running.has(subject.ja4)) noteSeen(found, subject, site);
     for (const minute of [site.minuteNow - 1, site.minuteNow]) {
-      if (subject.reqs(minute) === 0) continue;
-      for (const { name, test } of tests) {
-        if (name === "surge" && newcomerSpeaks(subject, minute)) continue;
-        const verdict = test(subject, minute);
-        const verdicts = found.verdicts.get(name);
-        if (verdict !== undefined) verdicts?.set(subject.ja4, stronger(verdicts.get(subject.ja4), verdict));
+      const reqs = subject.reqs(minute);
+      if (reqs === 0) continue;
+      for (const judge of judges) {
+        if (judge.kind.name === "surge" && newcomerSpeaks(subject, minute)) continue;
+        judge.hear(subject, minute, reqs, minute === due);
       }
     }
   }
+  for (const judge of judges) judge.decide();
   return found;
 }
 
-/** Of the two minutes under test the one that says more. */
-function stronger(a: Verdict | undefined, b: Verdict): Verdict {
-  if (a === undefined) return b;
-  const rank = (verdict: Verdict) => (verdict.on ? 200 : verdict.hold ? 100 : 0) + verdict.score;
-  if (rank(a) === rank(b)) return b.observed >= a.observed ? b : a;
-  return rank(a) > rank(b) ? a : b;
+/** What its volume is while one of these runs is nothing to get used to. */
+function isUnusual(episodes: DetectInput["episodes"], ja4: string): boolean {
+  return (
+    episodes.size > 0 &&
+    (episodes.has(episodeKey("surge", ja4)) ||
+      episodes.has(episodeKey("slow_surge", ja4)) ||
+      episodes.has(episodeKey("newcomer", ja4)))
+  );
 }
 
 /** When it last had a request, to the minute: counts have no finer time. */
@@ -144,7 +186,7 @@ function step(
   output.events.push(...moved.events);
 }
 
-/** Clears whose cooldown is not over; older ones are forgotten. */
+/** Clears that still say something; older ones are forgotten. */
 function freshClears({ cleared, cooldownMs, site }: DetectInput): Map<string, Cleared> {
-  return new Map([...cleared].filter(([, { atMs }]) => site.asOfMs < atMs + cooldownMs));
+  return new Map([...cleared].filter(([, clear]) => isRemembered(clear, site.asOfMs, cooldownMs)));
 }

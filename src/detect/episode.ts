@@ -2,7 +2,7 @@
  * The life of an anomaly: one raise, at most one update a minute, one clear (contract §5 *Episode*). A pure function
  * of what ran, what the detectors say now, and the time.
  */
-import { MINUTE_MS } from "../config.ts";
+import { HOUR_MS, MINUTE_MS } from "../config.ts";
 import type { ClearReason, Episode, EpisodeEvent, KindName, Severity, Verdict } from "./types.ts";
 import { severityOf } from "./words.ts";
 
@@ -15,10 +15,26 @@ const UPDATE_CHANGE = 0.1;
 
 const RANK: Record<Severity, number> = { info: 0, warning: 1, critical: 2 };
 
+/** What has been so for a day is how it is now. */
+const NEW_NORMAL_MS = 24 * HOUR_MS;
+/** The new norm is forgotten when it was not seen for as long; until then only this much more of it is raised again. */
+const NORMAL_TIMES = 1.5;
+
 /** When an episode of this kind and fingerprint was cleared, and whether its return was counted already. */
 export interface Cleared {
   atMs: number;
   counted: boolean;
+  /** It became the norm: how far from what was expected, and when that was last seen, to the hour. */
+  normal?: { away: number; seenAtMs: number };
+}
+
+/** Whether a clear still says something at a time. */
+export function isRemembered({ atMs, normal }: Cleared, nowMs: number, cooldownMs: number): boolean {
+  return nowMs < atMs + cooldownMs || (normal !== undefined && nowMs < normal.seenAtMs + NEW_NORMAL_MS);
+}
+
+export function episodeKey(kind: KindName, ja4: string): string {
+  return `${kind} ${ja4}`;
 }
 
 export interface Moment {
@@ -59,7 +75,8 @@ export function advance(running: Episode | undefined, verdict: Verdict | undefin
   };
   const reason = clearReason(episode, moment);
   if (reason !== undefined) {
-    const cleared = { atMs: moment.nowMs, counted: false };
+    const cleared: Cleared = { atMs: moment.nowMs, counted: false };
+    if (reason === "new_normal") cleared.normal = { away: away(episode.last), seenAtMs: moment.nowMs };
     return { events: [{ type: "cleared", episode, reason }], cleared, suppressed: false };
   }
   const silenced = moment.isSilenced?.() ?? false;
@@ -93,6 +110,14 @@ function handOver(episode: Episode, silenced: boolean, { nowMs, newId }: Moment)
 function start(verdict: Verdict | undefined, moment: Moment): Advance {
   if (verdict === undefined || !verdict.on || !moment.enabled) return { events: [], suppressed: false };
   const { cleared, nowMs } = moment;
+  if (cleared?.normal !== undefined && away(verdict) <= NORMAL_TIMES * cleared.normal.away) {
+    const seenAtMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS;
+    return {
+      events: [],
+      cleared: { ...cleared, normal: { ...cleared.normal, seenAtMs } },
+      suppressed: false,
+    };
+  }
   if (cleared !== undefined && nowMs < cleared.atMs + moment.cooldownMs) {
     return { events: [], cleared: { ...cleared, counted: true }, suppressed: !cleared.counted };
   }
@@ -116,7 +141,12 @@ function clearReason(episode: Episode, { enabled, nowMs }: Moment): ClearReason 
   if (!enabled) return "disabled";
   if (nowMs - episode.seenAtMs >= CLEAR_AFTER_MS) return "quiet";
   if (nowMs - episode.heldAtMs >= CLEAR_AFTER_MS) return "recovered";
+  if (nowMs - episode.startedAtMs >= NEW_NORMAL_MS) return "new_normal";
   return undefined;
+}
+
+function away({ observed, expected }: Verdict): number {
+  return Math.abs(observed - expected);
 }
 
 /** `last` stays what was last told, so that the feed and a reader of the API see the same numbers. */

@@ -18,6 +18,8 @@ export interface DetectionSettings {
  */
 export const DEFAULT_KIND_SETTINGS: Record<KindName, KindSettings> = {
   surge: { enabled: true, minReqs: 50, minEffect: 2 },
+  // A lasting rise is anything beyond what scatter explains; requests of the hour.
+  slow_surge: { enabled: true, minReqs: 50, minEffect: 1.15 },
   // Newcomers scatter over orders of magnitude, twice their mean is nothing.
   newcomer: { enabled: true, minReqs: 50, minEffect: 5 },
   divergence: { enabled: true, minReqs: 200, minEffect: 2 },

@@ -2,9 +2,12 @@
 import type { WindowName } from "../config.ts";
 import type { GlobalSignals } from "../signals/global.ts";
 import type { Tally } from "../window/tally.ts";
+import type { Memory } from "./memory.ts";
 
 /** The built-in kinds that exist today; `docs/SPEC.md` says what each means. */
-export const KINDS = ["surge", "newcomer", "divergence", "ua_rotation", "path_scan", "error_burst"] as const;
+export const KINDS = [
+  ...(["surge", "slow_surge", "newcomer", "divergence", "ua_rotation", "path_scan", "error_burst"] as const),
+] as const;
 export type KindName = (typeof KINDS)[number];
 
 export type Severity = "info" | "warning" | "critical";
@@ -74,11 +77,24 @@ export interface Kind {
   name: KindName;
   /** No verdict before the site has this much data, ms of event time. */
   warmUpMs: number;
+  /** No raise below this calibrated score, however small the site; absent = FLOOR_SCORE of the engine. */
+  floorScore?: number;
+  /**
+   * Its evidence gathers from test to test, so that their quantile says nothing: it is calibrated by its candidates alone
+   * (`budget.ts`).
+   */
+  isSequential?: boolean;
+  /** It tests the hour and not the minute: everyone with a request is tested, not only who has many in a minute. */
+  isOfHour?: boolean;
   /**
    * Prepares what all subjects are compared with (site-wide rates, fitted offsets), once a tick, and returns the
    * test. `minute` is the minute under test (the filling one or the one before).
    */
-  prepare(site: Site, settings: KindSettings): (subject: Subject, minute: number) => Verdict | undefined;
+  prepare(
+    site: Site,
+    settings: KindSettings,
+    memory: Memory,
+  ): (subject: Subject, minute: number) => Verdict | undefined;
 }
 
 /** Per-kind settings of a site (contract §5, `detection.kinds`). */

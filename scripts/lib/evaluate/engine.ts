@@ -2,6 +2,7 @@
 import { COOLDOWN_DEFAULT_MS } from "../../../src/config.ts";
 import { ALL_KINDS, detect } from "../../../src/detect/engine.ts";
 import type { Cleared } from "../../../src/detect/episode.ts";
+import { Memory } from "../../../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../../src/detect/settings.ts";
 import type {
   Episode,
@@ -25,6 +26,7 @@ export interface Raise {
 export interface EngineOptions {
   kinds?: readonly Kind[];
   settings?: Record<KindName, KindSettings>;
+  budgetPerDay?: number;
 }
 
 export class Engine {
@@ -37,6 +39,7 @@ export class Engine {
   #episodes: ReadonlyMap<string, Episode> = new Map();
   #cleared: ReadonlyMap<string, Cleared> = new Map();
   #ids = 0;
+  readonly memory = new Memory();
 
   constructor(options: EngineOptions = {}) {
     this.#options = options;
@@ -56,6 +59,8 @@ export class Engine {
       cleared: this.#cleared,
       cooldownMs: COOLDOWN_DEFAULT_MS,
       newId: () => `a${this.#ids++}`,
+      memory: this.memory,
+      ...(this.#options.budgetPerDay === undefined ? {} : { budgetPerDay: this.#options.budgetPerDay }),
       kinds: this.#options.kinds ?? ALL_KINDS,
     });
     const used = process.cpuUsage(before);
@@ -85,8 +90,8 @@ export type Listener = (
 export function overheard(kinds: readonly Kind[], listen: Listener): Kind[] {
   return kinds.map((kind) => ({
     ...kind,
-    prepare(site, settings) {
-      const test = kind.prepare(site, settings);
+    prepare(site, settings, memory) {
+      const test = kind.prepare(site, settings, memory);
       return (subject, minute) => {
         const verdict = test(subject, minute);
         listen(kind.name, subject, minute, verdict);

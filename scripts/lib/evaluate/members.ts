@@ -39,8 +39,9 @@ export interface Member {
   global: GlobalSignals | undefined;
   /** Follows real counts; absent = the simulator's gamma noise. */
   real: RealLevel | undefined;
-  /** Logarithm of its wandering level. */
+  /** Logarithm of its wandering level; a steady one does not wander. */
   drift: number;
+  isSteady?: boolean;
   /** Requests of the minute before whose session goes on. */
   spill: number;
   /** Of those that come and go: minute of birth, and from when it is silent; −∞ and ∞ of the others. */

@@ -75,7 +75,7 @@ export class QuietSite {
     const usual = levelAt(minute + (this.#weather.shiftMinutes?.(minute) ?? 0));
     for (let fp = 0; fp < this.members.length; fp++) {
       const member = this.members[fp]!;
-      if (age % DRIFT_EVERY_MINUTES === 0) this.#drift(member);
+      if (age % DRIFT_EVERY_MINUTES === 0 && member.isSteady !== true) this.#drift(member);
       const isGone = age >= member.goneMinute;
       if (isGone) turnOver(member, age, this.#dice, this.#options);
       const reqs = isGone ? 0 : this.#requests(member, minute, usual);

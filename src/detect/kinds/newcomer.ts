@@ -10,7 +10,9 @@ import type { Kind } from "../types.ts";
 import { isEnough, volumeFound } from "../volume.ts";
 import { usual } from "../words.ts";
 
-const ON_SCORE = 8;
+/** Candidates for a raise; below this calibrated score none does. */
+const ON_SCORE = 5;
+const FLOOR_SCORE = 7;
 /** One that is common elsewhere is a new browser rather than an attack: it takes twice the evidence. */
 const ON_SCORE_KNOWN_ELSEWHERE = 16;
 const KNOWN_ELSEWHERE_QUANTILE = 0.99;
@@ -22,6 +24,7 @@ const FOLLOWED_MINUTES = 58;
 export const newcomer: Kind = {
   name: "newcomer",
   warmUpMs: 2 * HOUR_MS,
+  floorScore: FLOOR_SCORE,
   prepare(site, settings) {
     const cohort = cohortOf(site);
     return (subject, minute) => {

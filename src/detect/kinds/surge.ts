@@ -5,13 +5,16 @@
 import { HOUR_MS } from "../../config.ts";
 import { baselineOf, historyCounts } from "../baseline.ts";
 import { addBurst, arrivalsOf, type Bursts, volumeOf } from "../cohort.ts";
+import type { Habits } from "../habits.ts";
 import { HISTORY_MIN_MINUTES, historyMinutes, perMinute } from "../history.ts";
-import { negativeBinomialZ, scoreOfZ } from "../tail.ts";
+import { negativeBinomialZ, SCORE_MAX, scoreOfZ } from "../tail.ts";
 import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
 import { isEnough, volumeFound } from "../volume.ts";
 import { usual } from "../words.ts";
 
-const ON_SCORE = 8;
+/** Candidates for a raise; below this calibrated score none does. */
+const ON_SCORE = 5;
+const FLOOR_SCORE = 7;
 const HOLD_SCORE = 4;
 /** A running surge is kept alive by this share of the requests that raise one. */
 const HOLD_REQS_SHARE = 0.5;
@@ -25,14 +28,15 @@ const HABIT_MINUTES = 15;
 export const surge: Kind = {
   name: "surge",
   warmUpMs: HOUR_MS / 2,
-  prepare(site, settings) {
+  floorScore: FLOOR_SCORE,
+  prepare(site, settings, { habits }) {
     const arrivals = arrivalsOf(site);
     const history = perMinute((minute) => historyMinutes(site, minute));
     return (subject, minute) => {
       const x = subject.reqs(minute);
       const minutes = history(minute);
       if (x < settings.minReqs * HOLD_REQS_SHARE || minutes.length < HISTORY_MIN_MINUTES) return undefined;
-      return testSurge(x, subject, minutes, arrivals, settings);
+      return testSurge(x, subject, minutes, { arrivals, habits }, settings);
     };
   },
 };
@@ -41,7 +45,7 @@ function testSurge(
   x: number,
   subject: Subject,
   minutes: readonly number[],
-  arrivals: Bursts,
+  { arrivals, habits }: { arrivals: Bursts; habits: Habits },
   settings: KindSettings,
 ): Verdict | undefined {
   const { counts, unsettled } = historyCounts(subject, minutes);
@@ -51,12 +55,20 @@ function testSurge(
   let score = scoreOfZ(negativeBinomialZ(x, mean, r));
   const active = counts.filter((count) => count > 0).length;
   if (active < STEADY_SHARE * counts.length) score = Math.min(score, burstScore(x, counts, arrivals));
+  score = Math.min(score, dayScore(x, subject, habits));
   return {
     ...volumeFound(x, baseline, score),
     on: score >= ON_SCORE && isEnough(x, mean, settings) && !isHabit(counts, x),
     hold: score >= HOLD_SCORE,
     summary: `${x} requests in a minute where ${usual(mean)}`,
   };
+}
+
+/** What is strange for the hour and not for the day is no surge: it came back, or the day has turned. */
+function dayScore(x: number, { ja4 }: Subject, habits: Habits): number {
+  const slot = habits.size === 0 ? undefined : habits.slot(ja4);
+  const day = slot === undefined ? undefined : habits.day(slot);
+  return day === undefined ? SCORE_MAX : scoreOfZ(negativeBinomialZ(x, day.mean, day.r));
 }
 
 /** Its silent minutes do not tell how much it sends when it comes; its other bursts and those of others do. */
