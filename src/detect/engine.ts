@@ -8,6 +8,7 @@ import { advance, type Cleared } from "./episode.ts";
 import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
 import { divergence } from "./kinds/divergence.ts";
 import { errorBurst } from "./kinds/error-burst.ts";
+import { impostor } from "./kinds/impostor.ts";
 import { newcomer } from "./kinds/newcomer.ts";
 import { pathScan } from "./kinds/path-scan.ts";
 import { surge } from "./kinds/surge.ts";
@@ -15,7 +16,15 @@ import { uaRotation } from "./kinds/ua-rotation.ts";
 import type { Episode, EpisodeEvent, Kind, KindName, KindSettings, Site, Subject, Verdict } from "./types.ts";
 
 /** All built-in kinds. */
-export const ALL_KINDS: readonly Kind[] = [surge, newcomer, divergence, uaRotation, pathScan, errorBurst];
+export const ALL_KINDS: readonly Kind[] = [
+  surge,
+  newcomer,
+  divergence,
+  impostor,
+  uaRotation,
+  pathScan,
+  errorBurst,
+];
 
 export interface DetectInput {
   site: Site;

@@ -4,7 +4,15 @@ import type { GlobalSignals } from "../signals/global.ts";
 import type { Tally } from "../window/tally.ts";
 
 /** The built-in kinds that exist today; `docs/SPEC.md` says what each means. */
-export const KINDS = ["surge", "newcomer", "divergence", "ua_rotation", "path_scan", "error_burst"] as const;
+export const KINDS = [
+  "surge",
+  "newcomer",
+  "divergence",
+  "impostor",
+  "ua_rotation",
+  "path_scan",
+  "error_burst",
+] as const;
 export type KindName = (typeof KINDS)[number];
 
 export type Severity = "info" | "warning" | "critical";
