@@ -9,6 +9,7 @@ import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
 import { Judge } from "./judge.ts";
 import { divergence } from "./kinds/divergence.ts";
 import { errorBurst } from "./kinds/error-burst.ts";
+import { impostor } from "./kinds/impostor.ts";
 import { newcomer } from "./kinds/newcomer.ts";
 import { pathScan } from "./kinds/path-scan.ts";
 import { slowSurge } from "./kinds/slow-surge.ts";
@@ -24,6 +25,7 @@ export const ALL_KINDS: readonly Kind[] = [
   slowSurge,
   newcomer,
   divergence,
+  impostor,
   uaRotation,
   pathScan,
   errorBurst,

@@ -13,7 +13,7 @@ export interface DetectionSettings {
 }
 
 /**
- * `minReqs`: requests in the minute (divergence: in the hour, with the fact known). `minEffect`: how many times the
+ * `minReqs`: requests in the minute (divergence, impostor: in the hour, with the fact known). `minEffect`: how many times the
  * expected count or share.
  */
 export const DEFAULT_KIND_SETTINGS: Record<KindName, KindSettings> = {
@@ -23,6 +23,7 @@ export const DEFAULT_KIND_SETTINGS: Record<KindName, KindSettings> = {
   // Newcomers scatter over orders of magnitude, twice their mean is nothing.
   newcomer: { enabled: true, minReqs: 50, minEffect: 5 },
   divergence: { enabled: true, minReqs: 200, minEffect: 2 },
+  impostor: { enabled: true, minReqs: 200, minEffect: 2 },
   ua_rotation: { enabled: true, minReqs: 50, minEffect: 2 },
   path_scan: { enabled: true, minReqs: 50, minEffect: 2 },
   error_burst: { enabled: true, minReqs: 50, minEffect: 2 },

@@ -6,7 +6,14 @@ import type { Memory } from "./memory.ts";
 
 /** The built-in kinds that exist today; `docs/SPEC.md` says what each means. */
 export const KINDS = [
-  ...(["surge", "slow_surge", "newcomer", "divergence", "ua_rotation", "path_scan", "error_burst"] as const),
+  "surge",
+  "slow_surge",
+  "newcomer",
+  "divergence",
+  "impostor",
+  "ua_rotation",
+  "path_scan",
+  "error_burst",
 ] as const;
 export type KindName = (typeof KINDS)[number];
 

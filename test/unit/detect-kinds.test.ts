@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { MINUTE_MS } from "../../src/config.ts";
 import { expectedRequests } from "../../src/detect/baseline.ts";
+import { cauchyCombination } from "../../src/detect/cauchy.ts";
 import { type DetectOutput, detect } from "../../src/detect/engine.ts";
 import { isHabit } from "../../src/detect/kinds/surge.ts";
 import { divergences, fitOffsets } from "../../src/detect/offsets.ts";
@@ -370,7 +371,7 @@ describe("divergence", () => {
     steady(world, "impostor", 0, NOW + 1, { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 0 } });
     world.globals.set("impostor", GLOBAL);
     const output = tick(world, NOW);
-    expect(raised(output)).toEqual(["divergence impostor"]);
+    expect(raised(output)).toEqual(["divergence impostor", "impostor impostor"]);
     const verdict = verdictOf(output, "divergence", "impostor");
     expect(verdict?.because.map(({ signal }) => signal).sort()).toEqual([
       "browser_ratio_1h",
@@ -380,6 +381,58 @@ describe("divergence", () => {
       expect(global).toBeGreaterThan(0.8);
       expect(p).toBeGreaterThan(0);
     }
+  });
+
+  it("IMP-1: two ratios that agree against a browser's fingerprint are an impostor, with all that agree in `because`", () => {
+    const world = normal(new World(), 12, 0.4);
+    steady(world, "both", 0, NOW + 1, { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 0 } });
+    steady(world, "one", 0, NOW + 1, { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 29 } });
+    steady(world, "script", 0, NOW + 1, { reqs: 30, yes: { browser: 0, cache: 0, h2h3: 0 } });
+    world.globals.set("both", GLOBAL);
+    world.globals.set("one", GLOBAL);
+    world.globals.set("script", { ...GLOBAL, browser_ratio_1h: 0.3 });
+    const output = tick(world, NOW);
+    expect(raised(output).filter((key) => key.startsWith("impostor"))).toEqual(["impostor both"]);
+    expect(raised(output)).toContain("divergence one");
+    const verdict = verdictOf(output, "impostor", "both");
+    expect(verdict?.because.map(({ signal }) => signal).sort()).toEqual([
+      "browser_ratio_1h",
+      "h2h3_ratio_1h",
+    ]);
+    expect(verdict?.summary).toMatch(
+      /^a browser's fingerprint without a browser's behaviour over \d+ requests: /,
+    );
+    expect(verdict?.high).toBeLessThanOrEqual(1);
+    expect(verdict!.observed).toBeLessThan(verdict!.low);
+  });
+
+  it("IMP-2: lying off the other way speaks against it, and an API-only site has no impostors", () => {
+    const more = normal(new World(), 12, 0.1);
+    steady(more, "keen", 0, NOW + 1, { reqs: 30, yes: { browser: 30, cache: 30, h2h3: 30 } });
+    more.globals.set("keen", { ...GLOBAL, browser_ratio_1h: 0.55, h2h3_ratio_1h: 0.5 });
+    expect(raised(tick(more, NOW))).not.toContain("impostor keen");
+    const api = normal(new World(), 12, 0);
+    steady(api, "caller", 0, NOW + 1, { reqs: 30, yes: { browser: 27, cache: 0, h2h3: 29 } });
+    api.globals.set("caller", GLOBAL);
+    expect(raised(tick(api, NOW))).toEqual([]);
+  });
+
+  it("IMP-2: what is not known agrees with nothing", () => {
+    const world = normal(new World(), 12, 0.4);
+    steady(world, "bare", 0, NOW + 1, { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 0 } });
+    world.globals.set("bare", { browser_ratio_1h: 0.9 });
+    expect(raised(tick(world, NOW))).toEqual(["divergence bare"]);
+    world.globals.set("bare", { h2h3_ratio_1h: 0.98, heuristic_ratio_1h: 0 });
+    expect(raised(tick(world, NOW))).toEqual(["divergence bare"]);
+  });
+
+  it("IMP-3: the combined p is the one p, grows with dissent, and stays finite far out", () => {
+    expect(cauchyCombination([])).toBe(1);
+    for (const p of [1e-30, 1e-12, 1e-8, 1e-3, 0.4]) expect(cauchyCombination([p]) / p).toBeCloseTo(1, 6);
+    expect(cauchyCombination([1e-20, 1e-20]) / 1e-20).toBeCloseTo(1, 6);
+    expect(cauchyCombination([1e-20, 0.5]) / 2e-20).toBeCloseTo(1, 6);
+    expect(cauchyCombination([1e-3, 1])).toBeGreaterThan(cauchyCombination([1e-3, 0.5]));
+    expect(cauchyCombination([1, 1])).toBeLessThanOrEqual(1);
   });
 
   it("DET-24: does not raise what is over although the hour still holds it", () => {

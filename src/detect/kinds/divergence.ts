@@ -3,31 +3,15 @@
  * rest of the Internet, after this site's own offset is taken out.
  */
 import { HOUR_MS } from "../../config.ts";
-import { FACTS } from "../../window/tally.ts";
-import { RATIO_INDEX } from "../../wire/flags.ts";
-import {
-  DIVERGING_RATIOS,
-  type Divergence,
-  type DivergingRatio,
-  divergences,
-  expectedRatio,
-  fitOffsets,
-  knownOf,
-  type OffsetFit,
-  signalOf,
-} from "../offsets.ts";
+import { divergences, expectedRatio, type OffsetFit, offsetsOf } from "../offsets.ts";
+import { distance, HOLD_DISTANCE, isRecent, knownIn, ON_DISTANCE, ratioOfSignal } from "../ratios.ts";
 import { Z95 } from "../tail.ts";
 import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
 
 const ON_SCORE = 6;
 const HOLD_SCORE = 4;
-const ON_DISTANCE = 0.2;
-const HOLD_DISTANCE = 0.15;
 const HOLD_REQS_SHARE = 0.5;
-/** What is raised must show in so many requests of the last minutes, too. */
-const RECENT_MINUTES = 10;
-const RECENT_MIN_REQS = 20;
 /** Ratios that speak up in `because` beside the strongest. */
 const BECAUSE_SCORE = 3;
 
@@ -35,14 +19,10 @@ export const divergence: Kind = {
   name: "divergence",
   warmUpMs: HOUR_MS / 2,
   prepare(site, settings) {
-    const fit = fitOffsets(site.subjects());
+    const fit = offsetsOf(site);
     return (subject, minute) => testDivergence(subject, minute, fit, settings);
   },
 };
-
-const RATIO_OF_SIGNAL = new Map<string, DivergingRatio>(
-  DIVERGING_RATIOS.map((ratio) => [signalOf(ratio), ratio]),
-);
 
 function testDivergence(
   subject: Subject,
@@ -86,33 +66,4 @@ function testDivergence(
       `${main.signal} is ${percent(main.local)} here over ${n} requests where ${percent(main.expected)} is ` +
       `expected (${percent(main.global)} worldwide)`,
   };
-}
-
-/**
- * Whether the last minutes lean the same way. The hour still holds what is long over, and without this the next ordinary
- * request after the cooldown would raise it again.
- */
-function isRecent(subject: Subject, minute: number, { signal, local, expected }: Divergence): boolean {
-  const column = FACTS + 2 * RATIO_INDEX[RATIO_OF_SIGNAL.get(signal) ?? "browser"];
-  let known = 0;
-  let yes = 0;
-  for (let at = minute - RECENT_MINUTES + 1; at <= minute; at++) {
-    known += subject.minute(at)?.[column] ?? 0;
-    yes += subject.minute(at)?.[column + 1] ?? 0;
-  }
-  if (known < RECENT_MIN_REQS) return false;
-  const recent = yes / known;
-  return local > expected ? recent >= expected + HOLD_DISTANCE : recent <= expected - HOLD_DISTANCE;
-}
-
-function ratioOfSignal({ signal }: Divergence): DivergingRatio {
-  return RATIO_OF_SIGNAL.get(signal) ?? "browser";
-}
-
-function knownIn(subject: Subject, one: Divergence): number {
-  return knownOf(subject.hour, ratioOfSignal(one));
-}
-
-function distance({ local, expected }: Divergence): number {
-  return Math.abs(local - expected);
 }

@@ -1,0 +1,80 @@
+/**
+ * `impostor`: a fingerprint that is a browser's on the rest of the Internet and behaves like none here: at least two of its
+ * ratios of the last hour agree, fewer requests with a browser's user agent, over HTTP/2 or 3, answered from the cache, or
+ * more that heuristics caught. One ratio alone is `divergence`, which may run beside it and says nothing of browsers.
+ */
+import { HOUR_MS } from "../../config.ts";
+import { cauchyCombination } from "../cauchy.ts";
+import { type Divergence, type DivergingSignal, divergences, expectedRatio, offsetsOf } from "../offsets.ts";
+import { distance, HOLD_DISTANCE, isRecent, knownIn, ON_DISTANCE, ratioOfSignal } from "../ratios.ts";
+import { pOfScore, SCORE_MAX, Z95 } from "../tail.ts";
+import type { Kind } from "../types.ts";
+import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
+
+const ON_SCORE = 6;
+const HOLD_SCORE = 4;
+/** From such a share of browsers' user agents worldwide on a fingerprint is a browser's. */
+const BROWSER_MIN = 0.5;
+const AGREEING_MIN = 2;
+/** A ratio agrees when it is this strange by itself. */
+const AGREES_SCORE = 2;
+const HOLD_REQS_SHARE = 0.5;
+/** The way in which what is no browser lies off. */
+const WAY: Record<DivergingSignal, 1 | -1> = {
+  h2h3_ratio_1h: -1,
+  heuristic_ratio_1h: 1,
+  browser_ratio_1h: -1,
+  cache_ratio_1h: -1,
+};
+
+export const impostor: Kind = {
+  name: "impostor",
+  warmUpMs: HOUR_MS / 2,
+  prepare(site, settings) {
+    const fit = offsetsOf(site);
+    return (subject, minute) => {
+      if (subject.hour[0]! < settings.minReqs * HOLD_REQS_SHARE) return undefined;
+      if ((subject.global?.values.browser_ratio_1h ?? 0) < BROWSER_MIN) return undefined;
+      const all = divergences(subject, fit);
+      const isOff = (one: Divergence) => WAY[one.signal] * (one.local - one.expected) > 0;
+      const agreeing = all.filter(
+        (one) => isOff(one) && distance(one) >= HOLD_DISTANCE && one.score >= AGREES_SCORE,
+      );
+      const [main] = agreeing;
+      if (main === undefined || agreeing.length < AGREEING_MIN) return undefined;
+      // Two-sided p's become those of the one way; what lies off the other way speaks against it.
+      const p = cauchyCombination(all.map((one) => (isOff(one) ? one.p / 2 : 1 - one.p / 2)));
+      const score = Math.min(-Math.log10(p), SCORE_MAX);
+      const n = knownIn(subject, main);
+      const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
+      const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
+      const strong = agreeing.filter(
+        (one) =>
+          distance(one) >= ON_DISTANCE &&
+          knownIn(subject, one) >= settings.minReqs &&
+          shareEffect(one.local, one.expected) >= settings.minEffect &&
+          isRecent(subject, minute, one),
+      );
+      return {
+        p: pOfScore(score),
+        score,
+        on: strong.length >= AGREEING_MIN && score >= ON_SCORE,
+        hold: score >= HOLD_SCORE,
+        window: "1h",
+        observed: main.local,
+        expected: main.expected,
+        low: Math.max(expected - Z95 * sd, 0),
+        high: Math.min(expected + Z95 * sd, 1),
+        unit: SHARE_UNIT,
+        because: agreeing.map(({ signal, local, expected: usual, global, p: own }) => {
+          return { signal, local, expected: usual, global, p: own };
+        }),
+        summary:
+          `a browser's fingerprint without a browser's behaviour over ${n} requests: ` +
+          agreeing
+            .map((one) => `${one.signal} is ${percent(one.local)}, not ${percent(one.expected)}`)
+            .join(", "),
+      };
+    };
+  },
+};

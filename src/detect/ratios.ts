@@ -1,0 +1,48 @@
+/** What the kinds say alike that compare the hour's ratios with the world's. */
+import { FACTS } from "../window/tally.ts";
+import { RATIO_INDEX } from "../wire/flags.ts";
+import { DIVERGING_RATIOS, type Divergence, type DivergingRatio, knownOf, signalOf } from "./offsets.ts";
+import type { Subject } from "./types.ts";
+
+/** How far a ratio must lie from what is expected to be raised, and to be held. */
+export const ON_DISTANCE = 0.2;
+export const HOLD_DISTANCE = 0.15;
+/** What is raised must show in so many requests of the last minutes, too. */
+const RECENT_MINUTES = 10;
+const RECENT_MIN_REQS = 20;
+
+const RATIO_OF_SIGNAL = new Map<string, DivergingRatio>(
+  DIVERGING_RATIOS.map((ratio) => [signalOf(ratio), ratio]),
+);
+
+export function ratioOfSignal({ signal }: Divergence): DivergingRatio {
+  return RATIO_OF_SIGNAL.get(signal) ?? "browser";
+}
+
+/** Requests of the hour of which the ratio is known. */
+export function knownIn(subject: Subject, one: Divergence): number {
+  return knownOf(subject.hour, ratioOfSignal(one));
+}
+
+export function distance({ local, expected }: Divergence): number {
+  return Math.abs(local - expected);
+}
+
+/**
+ * Whether the last minutes lean the same way. The hour still holds what is long over, and without this the next ordinary
+ * request after the cooldown would raise it again.
+ */
+export function isRecent(subject: Subject, minute: number, one: Divergence): boolean {
+  const column = FACTS + 2 * RATIO_INDEX[ratioOfSignal(one)];
+  let known = 0;
+  let yes = 0;
+  for (let at = minute - RECENT_MINUTES + 1; at <= minute; at++) {
+    const tally = subject.minute(at);
+    known += tally?.[column] ?? 0;
+    yes += tally?.[column + 1] ?? 0;
+  }
+  if (known < RECENT_MIN_REQS) return false;
+  const recent = yes / known;
+  const { local, expected } = one;
+  return local > expected ? recent >= expected + HOLD_DISTANCE : recent <= expected - HOLD_DISTANCE;
+}
