@@ -6,16 +6,33 @@
 import { MINUTE_MS } from "../config.ts";
 import { advance, type Cleared } from "./episode.ts";
 import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
+import { botShift } from "./kinds/bot-shift.ts";
+import { cacheBust } from "./kinds/cache-bust.ts";
 import { divergence } from "./kinds/divergence.ts";
 import { errorBurst } from "./kinds/error-burst.ts";
+import { familySwarm } from "./kinds/family-swarm.ts";
+import { ipSpread } from "./kinds/ip-spread.ts";
 import { newcomer } from "./kinds/newcomer.ts";
 import { pathScan } from "./kinds/path-scan.ts";
 import { surge } from "./kinds/surge.ts";
 import { uaRotation } from "./kinds/ua-rotation.ts";
-import type { Episode, EpisodeEvent, Kind, KindName, KindSettings, Site, Subject, Verdict } from "./types.ts";
+import type {
+  Episode,
+  EpisodeEvent,
+  GroupKind,
+  Kind,
+  KindName,
+  KindSettings,
+  Site,
+  Subject,
+  Verdict,
+} from "./types.ts";
 
 /** All built-in kinds. */
-export const ALL_KINDS: readonly Kind[] = [surge, newcomer, divergence, uaRotation, pathScan, errorBurst];
+export const ALL_KINDS: readonly (Kind | GroupKind)[] = [
+  ...[surge, newcomer, divergence, uaRotation, pathScan, errorBurst, cacheBust, ipSpread, botShift],
+  familySwarm,
+];
 
 export interface DetectInput {
   site: Site;
@@ -28,7 +45,7 @@ export interface DetectInput {
   newId: () => string;
   /** Whether a silence covers this; absent = none does. */
   isSilenced?: (ja4: string, kind: KindName) => boolean;
-  kinds?: readonly Kind[];
+  kinds?: readonly (Kind | GroupKind)[];
 }
 
 export interface DetectOutput {
@@ -45,7 +62,7 @@ export function episodeKey(kind: KindName, ja4: string): string {
 }
 
 /** Whether a kind has seen enough of the site to speak. */
-function isWarm(kind: Kind, site: Site): boolean {
+function isWarm(kind: Kind | GroupKind, site: Site): boolean {
   return site.asOfMs - site.firstDataMs >= kind.warmUpMs;
 }
 
@@ -73,12 +90,23 @@ interface Found {
   seenAtMs: Map<string, number>;
 }
 
-function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind[]): Found {
-  const tests = kinds
-    .filter((kind) => settings[kind.name].enabled && isWarm(kind, site))
+function testAll({ site, settings, episodes }: DetectInput, kinds: readonly (Kind | GroupKind)[]): Found {
+  const awake = kinds.filter((kind) => settings[kind.name].enabled && isWarm(kind, site));
+  const tests = awake
+    .filter((kind) => "prepare" in kind)
     .map((kind) => ({ name: kind.name, test: kind.prepare(site, settings[kind.name]) }));
   const running = new Set([...episodes.values()].map(({ ja4 }) => ja4));
-  const found: Found = { verdicts: new Map(tests.map(({ name }) => [name, new Map()])), seenAtMs: new Map() };
+  const found: Found = { verdicts: new Map(awake.map(({ name }) => [name, new Map()])), seenAtMs: new Map() };
+  const groups = awake.filter((kind) => "groups" in kind);
+  for (const kind of groups) testGroups(found, kind, site, settings[kind.name]);
+  // A swarm is told once: its members are no newcomers of their own while it runs.
+  const swarms = groups.flatMap((kind) => {
+    const globs = new Set(found.verdicts.get(kind.name)?.keys());
+    for (const { kind: name, ja4 } of episodes.values()) if (name === kind.name) globs.add(ja4);
+    return [...globs].map((glob) => (ja4: string) => kind.covers(glob, ja4));
+  });
+  const swarmSpeaks = ({ ja4 }: Subject) =>
+    swarms.some((covers) => covers(ja4)) && !episodes.has(episodeKey("newcomer", ja4));
   if (tests.length === 0 && running.size === 0) return found;
   const withNewcomer = tests.some(({ name }) => name === "newcomer");
   // A newborn's flood is told once: surge leaves it to newcomer while that is awake.
@@ -92,6 +120,7 @@ function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind
       if (subject.reqs(minute) === 0) continue;
       for (const { name, test } of tests) {
         if (name === "surge" && newcomerSpeaks(subject, minute)) continue;
+        if (name === "newcomer" && swarms.length > 0 && swarmSpeaks(subject)) continue;
         const verdict = test(subject, minute);
         const verdicts = found.verdicts.get(name);
         if (verdict !== undefined) verdicts?.set(subject.ja4, stronger(verdicts.get(subject.ja4), verdict));
@@ -99,6 +128,17 @@ function testAll({ site, settings, episodes }: DetectInput, kinds: readonly Kind
     }
   }
   return found;
+}
+
+/** What groups do; a group was last seen in the newest minute that shows it. */
+function testGroups(found: Found, kind: GroupKind, site: Site, settings: KindSettings): void {
+  const verdicts = found.verdicts.get(kind.name);
+  for (const minute of [site.minuteNow - 1, site.minuteNow]) {
+    for (const { ja4, verdict } of kind.groups(site, settings, minute)) {
+      verdicts?.set(ja4, stronger(verdicts.get(ja4), verdict));
+      found.seenAtMs.set(ja4, Math.min((minute + 1) * MINUTE_MS, site.asOfMs));
+    }
+  }
 }
 
 /** Of the two minutes under test the one that says more. */

@@ -4,7 +4,10 @@ import type { GlobalSignals } from "../signals/global.ts";
 import type { Tally } from "../window/tally.ts";
 
 /** The built-in kinds that exist today; `docs/SPEC.md` says what each means. */
-export const KINDS = ["surge", "newcomer", "divergence", "ua_rotation", "path_scan", "error_burst"] as const;
+export const KINDS = [
+  ...(["surge", "newcomer", "divergence", "ua_rotation", "path_scan", "error_burst"] as const),
+  ...(["cache_bust", "ip_spread", "bot_shift", "family_swarm"] as const),
+] as const;
 export type KindName = (typeof KINDS)[number];
 
 export type Severity = "info" | "warning" | "critical";
@@ -79,6 +82,21 @@ export interface Kind {
    * test. `minute` is the minute under test (the filling one or the one before).
    */
   prepare(site: Site, settings: KindSettings): (subject: Subject, minute: number) => Verdict | undefined;
+}
+
+/** What a group of fingerprints does together, told as one anomaly. */
+export interface GroupVerdict {
+  /** A glob that stands for the group: `t13d1513h2_8daaf6152771_*`. */
+  ja4: string;
+  verdict: Verdict;
+}
+
+/** A detector of groups: their members are too many, and each too small, to be told one by one. */
+export interface GroupKind extends Pick<Kind, "name" | "warmUpMs"> {
+  /** The groups that are strange in `minute` (the filling one or the one before); no glob twice. */
+  groups(site: Site, settings: KindSettings, minute: number): GroupVerdict[];
+  /** Whether a group's glob covers a fingerprint. */
+  covers(glob: string, ja4: string): boolean;
 }
 
 /** Per-kind settings of a site (contract §5, `detection.kinds`). */

@@ -28,6 +28,8 @@ export const impostor: Scenario = {
         "surge",
         "slow_surge",
         "bot_shift",
+        "cache_bust",
+        "ip_spread",
         "path_scan",
         "rank_shift",
         "rare_here_hot",
