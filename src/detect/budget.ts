@@ -5,8 +5,9 @@
  * generalized Pareto (Pickands 1975); in a score, which is a logarithm already, the exponential one of them:
  * candidates a day above T = λ·exp(−(T − START)/σ).
  *
- * What was raised counts as at least its threshold and no more is made of it (censored): a day under attack must not make
- * the detectors deaf, and a quiet site's false raises must count.
+ * A day under attack must not make the detectors deaf, and a quiet site's false raises must count. Chance is strange in one
+ * way: a candidate whose fingerprint is anomalous in another kind of way meanwhile, and one beyond any chance, are attacks and
+ * are not counted; of the others no more is made than what the model expects beyond the threshold.
  */
 import { HOUR_MS } from "../config.ts";
 import type { KindName } from "./types.ts";
@@ -15,27 +16,39 @@ import type { KindName } from "./types.ts";
 export const CANDIDATE_SCORE = 4;
 /** A candidate is over when it was not strange for so long. */
 const CANDIDATE_GAP_MS = 5 * 60_000;
-/** Never asked for more than this: what is beyond any doubt is raised on any site. */
-const THRESHOLD_MAX = 20;
+/** An excess beyond this is no chance. */
+const EXCESS_MAX = 9;
 const DAY_MS = 24 * HOUR_MS;
 /** What is remembered fades with this half-life. */
 const HALF_LIFE_DAYS = 7;
-/** Before anything is known: so many candidates in so many days, their mean excess, worth so many of them. */
-const PRIOR_CANDIDATES = 0.3;
+/** What is known before anything is seen counts as so many candidates, in so many days. */
+const PRIOR_EXCESS_WEIGHT = 15;
 const PRIOR_DAYS = 0.1;
-const PRIOR_EXCESS = 0.65;
-const PRIOR_EXCESS_WEIGHT = 10;
 /** σ is taken so many standard errors high: a promise holds with 95 %, not on average. */
 const EXCESS_MARGIN = 1;
 /** Ticks further apart than this are a pause: the time between them held no tests. */
 const PAUSE_MS = 5 * 60_000;
-/** Of the budget; what is left over from 1 is divided among the other kinds. */
-const SHARES: Partial<Record<KindName, number>> = { surge: 0.3, slow_surge: 0.2, newcomer: 0.1 };
-const OTHER_SHARE = 0.04;
+/** What a kind starts from, and what it may have. */
+interface Terms {
+  /** Of the budget; all kinds' together at most 1. */
+  share: number;
+  /** Candidates a day and their mean excess, before any is seen. */
+  perDay: number;
+  excess: number;
+  /** Never asked for more than this score: what is beyond doubt is raised on any site. */
+  most: number;
+}
+const TERMS: Terms = { share: 0.04, perDay: 3, excess: 0.65, most: 9 };
+const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
+  surge: { share: 0.3 },
+  newcomer: { share: 0.1 },
+  // Its evidence gathers without end: more of it can be asked for.
+  slow_surge: { share: 0.2, perDay: 30, excess: 1.2, most: 25 },
+};
 
 interface Candidate {
   peak: number;
-  raised: boolean;
+  isAttack: boolean;
   seenAtMs: number;
 }
 
@@ -43,32 +56,29 @@ interface Candidate {
 export interface PoolState {
   candidates: number;
   days: number;
-  /** Sum of excesses, cut at the threshold of their time, and how many were not cut. */
+  /** Sum of their excesses. */
   excess: number;
-  whole: number;
 }
 
 export class EpisodePool {
   readonly state: PoolState;
-  readonly #share: number;
+  readonly #terms: Terms;
   readonly #open = new Map<string, Candidate>();
   #tickMs = 0;
 
-  constructor(kind: KindName, state: PoolState = { candidates: 0, days: 0, excess: 0, whole: 0 }) {
-    this.#share = SHARES[kind] ?? OTHER_SHARE;
+  constructor(kind: KindName, state: PoolState = { candidates: 0, days: 0, excess: 0 }) {
+    this.#terms = { ...TERMS, ...TERMS_OF[kind] };
     this.state = state;
   }
 
   /** The calibrated score from which on this kind raises; `budgetPerDay`: of all kinds on this shard. */
   threshold(budgetPerDay: number, floor: number): number {
-    const { candidates, days, excess, whole } = this.state;
-    const perDay = (candidates + PRIOR_CANDIDATES) / (days + PRIOR_DAYS);
-    const weight = whole + PRIOR_EXCESS_WEIGHT;
-    const sigma =
-      ((excess + PRIOR_EXCESS_WEIGHT * PRIOR_EXCESS) / weight) * (1 + EXCESS_MARGIN / Math.sqrt(weight));
-    const allowed = Math.max(budgetPerDay * this.#share, 1e-6);
+    const { candidates, days } = this.state;
+    const perDay = (candidates + this.#terms.perDay * PRIOR_DAYS) / (days + PRIOR_DAYS);
+    const sigma = this.#meanExcess() * (1 + EXCESS_MARGIN / Math.sqrt(candidates + PRIOR_EXCESS_WEIGHT));
+    const allowed = Math.max(budgetPerDay * this.#terms.share, 1e-6);
     const threshold = CANDIDATE_SCORE + sigma * Math.log(perDay / allowed);
-    return Math.min(Math.max(threshold, floor), THRESHOLD_MAX);
+    return Math.min(Math.max(threshold, floor), this.#terms.most);
   }
 
   /** Time goes on; candidates that are over are counted. `threshold`: what holds now. */
@@ -81,26 +91,31 @@ export class EpisodePool {
       const keeps = 2 ** (-days / HALF_LIFE_DAYS);
       state.candidates *= keeps;
       state.excess *= keeps;
-      state.whole *= keeps;
       state.days = state.days * keeps + days;
     }
-    for (const [ja4, { peak, raised, seenAtMs }] of this.#open) {
+    for (const [ja4, { peak, isAttack, seenAtMs }] of this.#open) {
       if (nowMs - seenAtMs < CANDIDATE_GAP_MS) continue;
       this.#open.delete(ja4);
+      if (isAttack || peak - CANDIDATE_SCORE > EXCESS_MAX) continue;
+      const excess = Math.min(peak, threshold + this.#meanExcess()) - CANDIDATE_SCORE;
       this.state.candidates++;
-      this.state.excess += Math.min(peak, threshold) - CANDIDATE_SCORE;
-      if (!raised && peak < threshold) this.state.whole++;
+      this.state.excess += excess;
     }
   }
 
-  /** A verdict that would raise if its calibrated score were high enough. */
-  note(ja4: string, score: number, raised: boolean, nowMs: number): void {
+  #meanExcess(): number {
+    const { candidates, excess } = this.state;
+    return (excess + PRIOR_EXCESS_WEIGHT * this.#terms.excess) / (candidates + PRIOR_EXCESS_WEIGHT);
+  }
+
+  /** A verdict that would raise if its calibrated score were high enough. `isAttack`: other kinds say so. */
+  note(ja4: string, score: number, isAttack: boolean, nowMs: number): void {
     if (score < CANDIDATE_SCORE) return;
     const known = this.#open.get(ja4);
-    if (known === undefined) this.#open.set(ja4, { peak: score, raised, seenAtMs: nowMs });
+    if (known === undefined) this.#open.set(ja4, { peak: score, isAttack, seenAtMs: nowMs });
     else {
       known.peak = Math.max(known.peak, score);
-      known.raised ||= raised;
+      known.isAttack ||= isAttack;
       known.seenAtMs = nowMs;
     }
   }

@@ -6,30 +6,21 @@
 import { MINUTE_MS } from "../config.ts";
 import { advance, type Cleared, episodeKey, isRemembered } from "./episode.ts";
 import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
-import { Judge } from "./judge.ts";
-import { divergence } from "./kinds/divergence.ts";
-import { errorBurst } from "./kinds/error-burst.ts";
-import { impostor } from "./kinds/impostor.ts";
-import { newcomer } from "./kinds/newcomer.ts";
-import { pathScan } from "./kinds/path-scan.ts";
-import { slowSurge } from "./kinds/slow-surge.ts";
-import { surge } from "./kinds/surge.ts";
-import { uaRotation } from "./kinds/ua-rotation.ts";
+import { GroupJudge, type Hearing, Judge } from "./judge.ts";
+import { ALL_KINDS } from "./kinds/all.ts";
 import { Memory } from "./memory.ts";
 import { DEFAULT_DETECTION } from "./settings.ts";
-import type { Episode, EpisodeEvent, Kind, KindName, KindSettings, Site, Subject, Verdict } from "./types.ts";
-
-/** All built-in kinds. */
-export const ALL_KINDS: readonly Kind[] = [
-  surge,
-  slowSurge,
-  newcomer,
-  divergence,
-  impostor,
-  uaRotation,
-  pathScan,
-  errorBurst,
-];
+import type {
+  Episode,
+  EpisodeEvent,
+  GroupKind,
+  Kind,
+  KindName,
+  KindSettings,
+  Site,
+  Subject,
+  Verdict,
+} from "./types.ts";
 
 export interface DetectInput {
   site: Site;
@@ -46,7 +37,7 @@ export interface DetectInput {
   budgetPerDay?: number;
   /** Whether a silence covers this; absent = none does. */
   isSilenced?: (ja4: string, kind: KindName) => boolean;
-  kinds?: readonly Kind[];
+  kinds?: readonly (Kind | GroupKind)[];
 }
 
 export { episodeKey };
@@ -61,7 +52,7 @@ export interface DetectOutput {
 }
 
 /** Whether a kind has seen enough of the site to speak. */
-function isWarm(kind: Kind, site: Site): boolean {
+function isWarm(kind: Kind | GroupKind, site: Site): boolean {
   return site.asOfMs - site.firstDataMs >= kind.warmUpMs;
 }
 
@@ -103,25 +94,29 @@ interface Found {
   seenAtMs: Map<string, number>;
 }
 
-function testAll(input: DetectInput, kinds: readonly Kind[], memory: Memory): Found {
-  const { site, settings, episodes } = input;
+function testAll(input: DetectInput, kinds: readonly (Kind | GroupKind)[], memory: Memory): Found {
+  const { site, settings, episodes, budgetPerDay = DEFAULT_DETECTION.alertBudgetPerDay } = input;
+  const running = kindsByFingerprint(episodes);
   const due = memory.dueMinute(site);
-  if (due !== undefined) memory.learn(site, due, (ja4) => isUnusual(episodes, ja4));
+  // Whatever makes it anomalous, what it does meanwhile is nothing to get used to.
+  if (due !== undefined) memory.learn(site, due, (ja4) => running.has(ja4));
+  const hearing: Hearing = { site, settings, episodes, budgetPerDay, running };
   const awake = kinds.filter((kind) => settings[kind.name].enabled && isWarm(kind, site));
-  const judges = awake.map(
-    (kind) =>
-      new Judge(
-        kind,
-        { site, settings, episodes, budgetPerDay: input.budgetPerDay ?? DEFAULT_DETECTION.alertBudgetPerDay },
-        memory,
-      ),
-  );
-  const running = new Set([...episodes.values()].map(({ ja4 }) => ja4));
+  const judges = awake.filter((kind) => "prepare" in kind).map((kind) => new Judge(kind, hearing, memory));
+  const groups = awake
+    .filter((kind) => "groups" in kind)
+    .map((kind) => new GroupJudge(kind, hearing, memory));
+  const all = [...judges, ...groups];
   const found: Found = {
-    verdicts: new Map(judges.map(({ kind, verdicts }) => [kind.name, verdicts])),
+    verdicts: new Map(all.map(({ name, verdicts }) => [name, verdicts])),
     seenAtMs: new Map(),
   };
-  if (judges.length === 0 && running.size === 0) return found;
+  if (all.length === 0 && running.size === 0) return found;
+  for (const group of groups) group.hear(found.seenAtMs);
+  // A swarm is told once: its members are no newcomers of their own while it runs.
+  const swarms = groups.filter(({ isActive }) => isActive);
+  const swarmSpeaks = ({ ja4 }: Subject) =>
+    swarms.some((group) => group.covers(ja4)) && !episodes.has(episodeKey("newcomer", ja4));
   const withNewcomer = awake.some(({ name }) => name === "newcomer");
   // A newborn's flood is told once: surge leaves it to newcomer while that is awake.
   const newcomerSpeaks = (subject: Subject, minute: number) =>
@@ -134,23 +129,24 @@ function testAll(input: DetectInput, kinds: readonly Kind[], memory: Memory): Fo
       const reqs = subject.reqs(minute);
       if (reqs === 0) continue;
       for (const judge of judges) {
-        if (judge.kind.name === "surge" && newcomerSpeaks(subject, minute)) continue;
+        if (judge.name === "surge" && newcomerSpeaks(subject, minute)) continue;
+        if (judge.name === "newcomer" && swarms.length > 0 && swarmSpeaks(subject)) continue;
         judge.hear(subject, minute, reqs, minute === due);
       }
     }
   }
-  for (const judge of judges) judge.decide();
+  for (const judge of all) judge.decide();
   return found;
 }
 
-/** What its volume is while one of these runs is nothing to get used to. */
-function isUnusual(episodes: DetectInput["episodes"], ja4: string): boolean {
-  return (
-    episodes.size > 0 &&
-    (episodes.has(episodeKey("surge", ja4)) ||
-      episodes.has(episodeKey("slow_surge", ja4)) ||
-      episodes.has(episodeKey("newcomer", ja4)))
-  );
+function kindsByFingerprint(episodes: DetectInput["episodes"]): Map<string, KindName[]> {
+  const running = new Map<string, KindName[]>();
+  for (const { ja4, kind } of episodes.values()) {
+    const kinds = running.get(ja4);
+    if (kinds === undefined) running.set(ja4, [kind]);
+    else kinds.push(kind);
+  }
+  return running;
 }
 
 /** When it last had a request, to the minute: counts have no finer time. */

@@ -27,6 +27,11 @@ export const DEFAULT_KIND_SETTINGS: Record<KindName, KindSettings> = {
   ua_rotation: { enabled: true, minReqs: 50, minEffect: 2 },
   path_scan: { enabled: true, minReqs: 50, minEffect: 2 },
   error_burst: { enabled: true, minReqs: 50, minEffect: 2 },
+  cache_bust: { enabled: true, minReqs: 50, minEffect: 2 },
+  ip_spread: { enabled: true, minReqs: 50, minEffect: 2 },
+  bot_shift: { enabled: true, minReqs: 50, minEffect: 2 },
+  // Each member brings a request or two, and a shard sees its share of them only.
+  family_swarm: { enabled: true, minReqs: 20, minEffect: 2 },
 };
 
 export const DEFAULT_DETECTION: DetectionSettings = {

@@ -38,6 +38,8 @@ const NEWBORN_RATE_PRIOR = 0.1;
 export interface ShareColumns {
   yes: number;
   known: number;
+  /** Counts the known requests that are *not* yes: the test sees rises only, and a fall of one share is a rise of the other. */
+  inverted?: boolean;
 }
 
 export interface ShareTest {
@@ -57,6 +59,8 @@ export interface ShareContext {
   cohort?: Cohort;
   /** The expected share is at least this. */
   floor?: number;
+  /** What the share of everyone else has risen by since is expected of this fingerprint too. */
+  withSite?: boolean;
 }
 
 /** Returns the test for one pair of columns; the site's totals are added up once a minute under test. */
@@ -70,12 +74,13 @@ export function shareTester(site: Site, columns: ShareColumns) {
     const now = subject.minute(minute);
     const n = now?.[columns.known] ?? 0;
     if (n === 0) return undefined;
-    const k = Math.min(now?.[columns.yes] ?? 0, n);
+    const k = yesIn(now, columns);
     const { minutes, total } = past(minute);
     const own = totalOf(minutes, (at) => subject.minute(at), columns);
     const peers = rateOf(Math.max(total.k - own.k, 0), Math.max(total.n - own.n, 0), RATE_MIN);
     const learned = learn(subject, minutes, columns, peers);
     let expected = Math.max(learned.rate, context.floor ?? 0);
+    if (context.withSite === true) expected += riseOfOthers(site.minute(minute), { k, n }, peers, columns);
     if (context.cohort !== undefined && own.n < OWN_PAST_MIN_REQS) {
       const others = newbornTally(context.cohort, subject, site);
       expected = Math.max(expected, rateOf(others[columns.yes]!, others[columns.known]!, NEWBORN_RATE_PRIOR));
@@ -92,6 +97,25 @@ export function shareTester(site: Site, columns: ShareColumns) {
       high: Math.min(expected + Z95 * sd, 1),
     };
   };
+}
+
+/** Requests of the fingerprint in these columns that count as yes; 0 where there are none. */
+function yesIn(tally: Tally | undefined, { yes, known, inverted }: ShareColumns): number {
+  if (tally === undefined) return 0;
+  const k = Math.min(tally[yes]!, tally[known]!);
+  return inverted === true ? tally[known]! - k : k;
+}
+
+/** By how much the others' share of this minute lies above that of the past; 0 where too few of them are there to tell. */
+function riseOfOthers(
+  all: Tally | undefined,
+  own: { k: number; n: number },
+  past: number,
+  columns: ShareColumns,
+): number {
+  const n = (all?.[columns.known] ?? 0) - own.n;
+  if (n < PEER_WEIGHT_REQS) return 0;
+  return Math.max((yesIn(all, columns) - own.k) / n - past, 0);
 }
 
 function believable(rate: number): number {
@@ -112,7 +136,7 @@ function totalOf(
   for (const at of minutes) {
     const tally = tallyOf(at);
     if (tally === undefined || tally.length < TALLY_WIDTH) continue;
-    k += Math.min(tally[columns.yes]!, tally[columns.known]!);
+    k += yesIn(tally, columns);
     n += tally[columns.known]!;
   }
   return { k, n };
@@ -141,7 +165,7 @@ function learn(
     const tally = subject.minute(at);
     const trials = tally?.[columns.known] ?? 0;
     if (trials === 0) continue;
-    const yes = Math.min(tally?.[columns.yes] ?? 0, trials);
+    const yes = yesIn(tally, columns);
     const rate = believable((k + PEER_WEIGHT_REQS * peers) / (n + PEER_WEIGHT_REQS));
     const strange =
       yes >= 2 * rate * trials && betaBinomialZ(yes, trials, rate, rhoWeight / rhoSum - 1) >= FREEZE_Z;

@@ -14,6 +14,10 @@ export const KINDS = [
   "ua_rotation",
   "path_scan",
   "error_burst",
+  "cache_bust",
+  "ip_spread",
+  "bot_shift",
+  "family_swarm",
 ] as const;
 export type KindName = (typeof KINDS)[number];
 
@@ -102,6 +106,21 @@ export interface Kind {
     settings: KindSettings,
     memory: Memory,
   ): (subject: Subject, minute: number) => Verdict | undefined;
+}
+
+/** What a group of fingerprints does together, told as one anomaly. */
+export interface GroupVerdict {
+  /** A glob that stands for the group: `t13d1513h2_8daaf6152771_*`. */
+  ja4: string;
+  verdict: Verdict;
+}
+
+/** A detector of groups: their members are too many, and each too small, to be told one by one. */
+export interface GroupKind extends Pick<Kind, "name" | "warmUpMs" | "floorScore"> {
+  /** The groups that are strange in `minute` (the filling one or the one before); no glob twice. */
+  groups(site: Site, settings: KindSettings, minute: number): GroupVerdict[];
+  /** Whether a group's glob covers a fingerprint. */
+  covers(glob: string, ja4: string): boolean;
 }
 
 /** Per-kind settings of a site (contract §5, `detection.kinds`). */

@@ -44,6 +44,14 @@ export function shareEffect(local: number, expected: number): number {
 }
 
 /**
+ * How many times a share, or what it leaves over, has changed: 0.5 → 0.95 leaves a tenth over, so 10. For kinds that ask
+ * how much is left of something, which `shareEffect` does not tell.
+ */
+export function shareChange(local: number, expected: number): number {
+  return Math.max(shareEffect(local, expected), shareEffect(expected, local));
+}
+
+/**
  * Critical: score ≥ 20 and ten times what is expected. Info: score < 8 and less than three times. Else warning.
  */
 export function severityOf(verdict: Verdict): Severity {

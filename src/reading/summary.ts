@@ -1,7 +1,7 @@
 /** The site in numbers: each shard's share, and their sum (contract §4 `summary`). */
 import { rfc3339 } from "../base/time.ts";
 import { WINDOWS, type WindowName } from "../config.ts";
-import { ALL_KINDS } from "../detect/engine.ts";
+import { ALL_KINDS } from "../detect/kinds/all.ts";
 import type { SummaryAnswer } from "../schemas/summary.ts";
 import { REQS, WITHOUT_SIGNALS } from "../window/tally.ts";
 import { windowFrom } from "../window/time.ts";

@@ -1,12 +1,14 @@
 /** The shard's own engine, tick by tick, with what it has running between two ticks. */
 import { COOLDOWN_DEFAULT_MS } from "../../../src/config.ts";
-import { ALL_KINDS, detect } from "../../../src/detect/engine.ts";
+import { detect } from "../../../src/detect/engine.ts";
 import type { Cleared } from "../../../src/detect/episode.ts";
+import { ALL_KINDS } from "../../../src/detect/kinds/all.ts";
 import { Memory } from "../../../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../../src/detect/settings.ts";
 import type {
   Episode,
   EpisodeEvent,
+  GroupKind,
   Kind,
   KindName,
   KindSettings,
@@ -24,7 +26,7 @@ export interface Raise {
 }
 
 export interface EngineOptions {
-  kinds?: readonly Kind[];
+  kinds?: readonly (Kind | GroupKind)[];
   settings?: Record<KindName, KindSettings>;
   budgetPerDay?: number;
 }
@@ -86,17 +88,19 @@ export type Listener = (
   verdict: Verdict | undefined,
 ) => void;
 
-/** The kinds, overheard. What they say is not changed. */
-export function overheard(kinds: readonly Kind[], listen: Listener): Kind[] {
-  return kinds.map((kind) => ({
-    ...kind,
-    prepare(site, settings, memory) {
-      const test = kind.prepare(site, settings, memory);
-      return (subject, minute) => {
-        const verdict = test(subject, minute);
-        listen(kind.name, subject, minute, verdict);
-        return verdict;
-      };
-    },
-  }));
+/** The kinds that test single fingerprints, overheard. What they say is not changed. */
+export function overheard(kinds: readonly (Kind | GroupKind)[], listen: Listener): Kind[] {
+  return kinds
+    .filter((kind) => "prepare" in kind)
+    .map((kind) => ({
+      ...kind,
+      prepare(site, settings, memory) {
+        const test = kind.prepare(site, settings, memory);
+        return (subject, minute) => {
+          const verdict = test(subject, minute);
+          listen(kind.name, subject, minute, verdict);
+          return verdict;
+        };
+      },
+    }));
 }

@@ -39,8 +39,8 @@ interface Truth {
 }
 
 const SCRIPTS: readonly Family[] = ["python", "go", "tool"];
-/** True of any loud attack by a known fingerprint. */
-const LOUD = ["surge", "slow_surge", "ip_spread", "divergence", "rank_shift", "rare_here_hot"];
+/** True of any loud attack by a known fingerprint; its requests are for what no cache holds, but where a scenario says else. */
+const LOUD = ["surge", "slow_surge", "ip_spread", "divergence", "rank_shift", "rare_here_hot", "cache_bust"];
 
 export const TRUTH: Record<ScenarioName, Truth> = {
   stuffing_loud: {
@@ -64,13 +64,13 @@ export const TRUTH: Record<ScenarioName, Truth> = {
   scraping: {
     families: SCRIPTS,
     expects: ["path_scan", "divergence"],
-    also: [...LOUD, "cache_bust"],
+    also: LOUD,
     ratios: { cache: 0.05 },
   },
   flood: {
     families: SCRIPTS,
     expects: ["surge"],
-    also: [...LOUD, "cache_bust", "path_scan"],
+    also: [...LOUD, "path_scan"],
     ratios: { cache: 0 },
   },
   vulnerability_scan: {

@@ -22,8 +22,19 @@ export const impostor: Scenario = {
       ja4: [client.ja4],
       startMs: stage.startMs,
       endMs: stage.startMs + DURATION_MS,
-      expects: ["divergence", "impostor"],
-      also: ["surge", "slow_surge", "bot_shift", "path_scan", "rank_shift", "rare_here_hot", "ua_rotation"],
+      expects: ["divergence"],
+      also: [
+        "impostor",
+        "surge",
+        "slow_surge",
+        "bot_shift",
+        "cache_bust",
+        "ip_spread",
+        "path_scan",
+        "rank_shift",
+        "rare_here_hot",
+        "ua_rotation",
+      ],
     };
     return perSecond(stage, label, {
       rate: () => REQS_PER_SECOND,

@@ -1,7 +1,7 @@
 /**
- * A client that adds and drops TLS extensions at random, so that each request has a fingerprint of its own. No built-in
- * kind looks at newborn fingerprints together yet (`family_swarm` will), so nothing is expected; what must not happen
- * is a thousand newcomers.
+ * A client that adds and drops TLS extensions at random, so that each request has a fingerprint of its own. `family_swarm`
+ * sees them together once a site has two hours of data, which the show does not wait for, so nothing is expected; what
+ * must not happen is a thousand newcomers.
  */
 import { type Client, clientOf } from "../clients.ts";
 import { address, RENTED } from "../networks.ts";
@@ -29,7 +29,7 @@ export const randomised: Scenario = {
       endMs: stage.startMs + DURATION_MS,
       expects: [],
       also: ["family_swarm"],
-      note: "no kind sees this yet, so nothing should be raised",
+      note: "family_swarm sees this once the site has two hours of data",
     };
     // Nobody in the world has seen any of them: no signals.
     const actor: Client = { ...clientOf(0, FAMILY, "chromium", { reqsPerMinute: 0 }), signals: undefined };

@@ -1,7 +1,7 @@
 /** Whether p means what it says: how often it is at most α where nothing is wrong, on either background. */
 import { CALIBRATION } from "../../../../evaluation/parameters.ts";
 import { HOUR_MS, MINUTE_MS } from "../../../../src/config.ts";
-import { ALL_KINDS } from "../../../../src/detect/engine.ts";
+import { ALL_KINDS } from "../../../../src/detect/kinds/all.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../../../src/detect/settings.ts";
 import { KINDS, type KindName } from "../../../../src/detect/types.ts";
 import { Engine, overheard } from "../engine.ts";
