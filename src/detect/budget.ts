@@ -38,7 +38,7 @@ interface Terms {
   /** Never asked for more than this score: what is beyond doubt is raised on any site. */
   most: number;
 }
-const TERMS: Terms = { share: 0.04, perDay: 3, excess: 0.65, most: 9 };
+const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9 };
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   surge: { share: 0.3 },
   newcomer: { share: 0.1 },
