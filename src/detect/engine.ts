@@ -4,12 +4,14 @@
  * older minute raises nothing. No clock, no storage: the same input gives the same output.
  */
 import { MINUTE_MS } from "../config.ts";
+import type { Pulse } from "../signals/pulse.ts";
 import { advance, type Cleared, episodeKey, isRemembered } from "./episode.ts";
 import { ageMinutes, bornHere, NEWBORN_MINUTES } from "./history.ts";
 import { GroupJudge, type Hearing, Judge } from "./judge.ts";
 import { ALL_KINDS } from "./kinds/all.ts";
 import { Memory } from "./memory.ts";
 import { DEFAULT_DETECTION } from "./settings.ts";
+import { crowdOf, pulseOf } from "./site/pulse.ts";
 import type {
   Episode,
   EpisodeEvent,
@@ -35,6 +37,8 @@ export interface DetectInput {
   memory?: Memory;
   /** Raises that all kinds together may have on a quiet day of this shard; absent = the default. */
   budgetPerDay?: number;
+  /** Of the site's other shards, their newest; absent = this shard is all that is known. */
+  others?: readonly Pulse[];
   /** Whether a silence covers this; absent = none does. */
   isSilenced?: (ja4: string, kind: KindName) => boolean;
   kinds?: readonly (Kind | GroupKind)[];
@@ -95,7 +99,8 @@ interface Found {
 }
 
 function testAll(input: DetectInput, kinds: readonly (Kind | GroupKind)[], memory: Memory): Found {
-  const { site, settings, episodes, budgetPerDay = DEFAULT_DETECTION.alertBudgetPerDay } = input;
+  const { settings, episodes, budgetPerDay = DEFAULT_DETECTION.alertBudgetPerDay } = input;
+  const site: Site = { ...input.site, crowd: crowdOf([pulseOf(input.site), ...(input.others ?? [])]) };
   const running = kindsByFingerprint(episodes);
   const due = memory.dueMinute(site);
   // Whatever makes it anomalous, what it does meanwhile is nothing to get used to.

@@ -6,6 +6,7 @@
 import type { GlobalSignalName } from "../signals/global.ts";
 import { FACTS, type Tally } from "../window/tally.ts";
 import { RATIO_INDEX } from "../wire/flags.ts";
+import { weightedMedian } from "./median.ts";
 import { betaBinomialZ, pOfScore, scoreOfZTwoSided } from "./tail.ts";
 import type { Site, Subject } from "./types.ts";
 
@@ -108,23 +109,10 @@ export function fitOffsets(subjects: Iterable<Subject>): OffsetFit {
 
 function fitOffset(points: readonly { value: number; weight: number }[]): Offset {
   const subjects = points.length;
-  const alpha = (weightedMedian(points) * subjects) / (subjects + SHRINK_SUBJECTS);
+  const alpha = ((weightedMedian([...points]) ?? 0) * subjects) / (subjects + SHRINK_SUBJECTS);
   const away = points.map(({ value, weight }) => ({ value: Math.abs(value - alpha), weight }));
   const least = subjects < FEW_SUBJECTS ? SCALE_MIN_FEW : SCALE_MIN;
-  return { alpha, scale: Math.max(MAD_TO_SD * weightedMedian(away), least), subjects };
-}
-
-/** 0 of nothing. */
-function weightedMedian(points: readonly { value: number; weight: number }[]): number {
-  const sorted = [...points].sort((a, b) => a.value - b.value);
-  let half = 0;
-  for (const { weight } of sorted) half += weight / 2;
-  let seen = 0;
-  for (const { value, weight } of sorted) {
-    seen += weight;
-    if (seen >= half) return value;
-  }
-  return 0;
+  return { alpha, scale: Math.max(MAD_TO_SD * (weightedMedian(away) ?? 0), least), subjects };
 }
 
 /** The expected ratio of a fingerprint here, and its beta-binomial size s (delta method: logit scatter → Beta). */

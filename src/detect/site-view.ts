@@ -61,6 +61,7 @@ export function siteOf(window: Window, firstDataMs: number): Site {
       return totals.get(minute);
     },
     reqs: (minute) => window.minuteReqs(EVERYTHING, minute) - window.minuteReqs(WITHOUT_JA4, minute),
+    withoutJa4: (minute) => window.minuteReqs(WITHOUT_JA4, minute),
     *subjects() {
       for (const id of window.fingerprints.ids()) yield subjectOf(window, id);
     },

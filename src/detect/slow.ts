@@ -12,6 +12,7 @@
 import { REQS } from "../window/tally.ts";
 import { minuteOf } from "../window/time.ts";
 import { COLUMNS, type Habits } from "./habits.ts";
+import { weightedMedian } from "./median.ts";
 import type { Site, Subject } from "./types.ts";
 
 export const BIN_MINUTES = 10;
@@ -122,7 +123,7 @@ export class SlowLevels {
       points.push({ value: reqs / level, weight: Math.min(level, SHAPE_WEIGHT_MAX) });
     }
     if (points.length < SHAPE_SUBJECTS_MIN) return 1;
-    return Math.min(Math.max(weightedMedian(points), SHAPE_MIN), SHAPE_MAX);
+    return Math.min(Math.max(weightedMedian(points) ?? 1, SHAPE_MIN), SHAPE_MAX);
   }
 
   #learn(slot: number, reqs: number, shape: number, anomalous: boolean): void {
@@ -270,16 +271,4 @@ function binReqs(subject: Subject, minute: number): number {
   let reqs = 0;
   for (let at = minute - BIN_MINUTES; at < minute; at++) reqs += subject.reqs(at);
   return reqs;
-}
-
-function weightedMedian(points: { value: number; weight: number }[]): number {
-  points.sort((a, b) => a.value - b.value);
-  let half = 0;
-  for (const { weight } of points) half += weight / 2;
-  let seen = 0;
-  for (const { value, weight } of points) {
-    seen += weight;
-    if (seen >= half) return value;
-  }
-  return 1;
 }

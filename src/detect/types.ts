@@ -50,6 +50,10 @@ export interface Site {
   minute(minute: number): Tally | undefined;
   /** The requests of such a minute, 0 when it was silent. */
   reqs(minute: number): number;
+  /** Requests of such a minute that came without a JA4; absent = none. */
+  withoutJa4?(minute: number): number;
+  /** How many times the usual everybody sends now (`site/pulse.ts`); absent = 1. */
+  crowd?: number;
   /** Every fingerprint with a request in the last hour. */
   subjects(): Iterable<Subject>;
 }

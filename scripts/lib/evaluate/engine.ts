@@ -5,6 +5,8 @@ import type { Cleared } from "../../../src/detect/episode.ts";
 import { ALL_KINDS } from "../../../src/detect/kinds/all.ts";
 import { Memory } from "../../../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../../src/detect/settings.ts";
+import { advanceSite, NO_TRACE, type SiteEpisode, type SiteKind } from "../../../src/detect/site/events.ts";
+import { pulseOf } from "../../../src/detect/site/pulse.ts";
 import type {
   Episode,
   EpisodeEvent,
@@ -42,6 +44,10 @@ export class Engine {
   #cleared: ReadonlyMap<string, Cleared> = new Map();
   #ids = 0;
   readonly memory = new Memory();
+  #running: ReadonlyMap<SiteKind, SiteEpisode> = new Map();
+  #trace = NO_TRACE;
+  /** What was told of the site as a whole. */
+  readonly siteRaises: { kind: SiteKind; atMs: number }[] = [];
 
   constructor(options: EngineOptions = {}) {
     this.#options = options;
@@ -65,6 +71,16 @@ export class Engine {
       ...(this.#options.budgetPerDay === undefined ? {} : { budgetPerDay: this.#options.budgetPerDay }),
       kinds: this.#options.kinds ?? ALL_KINDS,
     });
+    const moved = advanceSite(this.#running, this.#trace, {
+      nowMs: site.asOfMs,
+      firstDataMs: site.firstDataMs,
+      pulses: [pulseOf(site)],
+      newId: () => `s${this.#ids++}`,
+    });
+    this.#running = moved.running;
+    this.#trace = moved.trace;
+    for (const { type, episode } of moved.events)
+      if (type === "raised") this.siteRaises.push({ kind: episode.kind, atMs: site.asOfMs });
     const used = process.cpuUsage(before);
     this.cpuUs += used.user + used.system;
     this.ticks++;

@@ -31,12 +31,13 @@ export const surge: Kind = {
   floorScore: FLOOR_SCORE,
   prepare(site, settings, { habits }) {
     const arrivals = arrivalsOf(site);
+    const crowd = site.crowd ?? 1;
     const history = perMinute((minute) => historyMinutes(site, minute));
     return (subject, minute) => {
       const x = subject.reqs(minute);
       const minutes = history(minute);
       if (x < settings.minReqs * HOLD_REQS_SHARE || minutes.length < HISTORY_MIN_MINUTES) return undefined;
-      return testSurge(x, subject, minutes, { arrivals, habits }, settings);
+      return testSurge(x, subject, minutes, { arrivals, habits, crowd }, settings);
     };
   },
 };
@@ -45,20 +46,22 @@ function testSurge(
   x: number,
   subject: Subject,
   minutes: readonly number[],
-  { arrivals, habits }: { arrivals: Bursts; habits: Habits },
+  { arrivals, habits, crowd }: { arrivals: Bursts; habits: Habits; crowd: number },
   settings: KindSettings,
 ): Verdict | undefined {
   const { counts, unsettled } = historyCounts(subject, minutes);
   const baseline = baselineOf(counts, unsettled);
   if (baseline === undefined) return undefined;
-  const { mean, r } = baseline;
+  // What everybody does is nobody's surge.
+  const usually = { mean: baseline.mean * crowd, r: baseline.r };
+  const { mean, r } = usually;
   let score = scoreOfZ(negativeBinomialZ(x, mean, r));
   const active = counts.filter((count) => count > 0).length;
-  if (active < STEADY_SHARE * counts.length) score = Math.min(score, burstScore(x, counts, arrivals));
-  score = Math.min(score, dayScore(x, subject, habits));
+  if (active < STEADY_SHARE * counts.length) score = Math.min(score, burstScore(x / crowd, counts, arrivals));
+  score = Math.min(score, dayScore(x / crowd, subject, habits));
   return {
-    ...volumeFound(x, baseline, score),
-    on: score >= ON_SCORE && isEnough(x, mean, settings) && !isHabit(counts, x),
+    ...volumeFound(x, usually, score),
+    on: score >= ON_SCORE && isEnough(x, mean, settings) && !isHabit(counts, x / crowd),
     hold: score >= HOLD_SCORE,
     summary: `${x} requests in a minute where ${usual(mean)}`,
   };

@@ -109,7 +109,7 @@ export const controls: Part = {
             site.step(minute);
             engine.tick(site.readings.site());
           }
-          return engine.raises.filter(({ atMs }) => atMs > from * MINUTE_MS);
+          return [...engine.raises, ...engine.siteRaises].filter(({ atMs }) => atMs > from * MINUTE_MS);
         };
         usual += play(Number.POSITIVE_INFINITY).length;
         for (const { kind } of play(from)) {
@@ -125,7 +125,7 @@ export const controls: Part = {
       {
         title: "Harmless events",
         notes: [
-          `Each on ${seeds.controls.length} site${seeds.controls.length === 1 ? "" : "s"} of ${fingerprints} fingerprints, ${hoursBefore} h before and ${hoursAfter} h with it, one tick a minute. Nothing should be raised of a fingerprint beyond what the same hours without the event raise.`,
+          `Each on ${seeds.controls.length} site${seeds.controls.length === 1 ? "" : "s"} of ${fingerprints} fingerprints, ${hoursBefore} h before and ${hoursAfter} h with it, one tick a minute. Nothing should be raised of a fingerprint beyond what the same hours without the event raise; of the site, one event at most.`,
         ],
         tables: [{ head: ["event", "raises with it", "without", "kinds"], rows }],
       },
