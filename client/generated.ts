@@ -23,7 +23,7 @@ export interface Schemas {
   };
   Anomaly: {
     anomaly_id: string;
-    kind: "surge" | "newcomer" | "divergence" | "ua_rotation" | "path_scan" | "error_burst";
+    kind: "surge" | "slow_surge" | "newcomer" | "divergence" | "impostor" | "ua_rotation" | "path_scan" | "error_burst" | "cache_bust" | "ip_spread" | "bot_shift" | "family_swarm";
     ja4: string;
     severity: "info" | "warning" | "critical";
     score: number;
@@ -90,6 +90,22 @@ export interface Schemas {
     url: string;
     summary: string;
   };
+  SiteAnomaly: {
+    anomaly_id: string;
+    kind: "flash_crowd" | "outage" | "blind" | "double_source";
+    severity: "info" | "warning" | "critical";
+    started_at: string;
+    ended_at?: string;
+    reason?: "recovered" | "quiet" | "silenced" | "disabled" | "deleted" | "new_normal";
+    silenced: boolean;
+    grouped: boolean;
+    window: "1m" | "5m" | "1h";
+    observed: number;
+    expected: number;
+    unit: string;
+    url: string;
+    summary: string;
+  };
   AnomalyEvent: {
     specversion: "1.0";
     id: string;
@@ -121,7 +137,7 @@ export interface Schemas {
     subject: "site";
     sequence: string;
     type: "hellotide.site.raised" | "hellotide.site.cleared";
-    data: Schemas["Storm"];
+    data: Schemas["SiteAnomaly"] | Schemas["Storm"];
   };
   WebhookTestEvent: {
     specversion: "1.0";

@@ -4,14 +4,18 @@
  */
 import type { ClaimResult, ShardSettings } from "../src/api/objects.ts";
 import { errorClass, logWarning } from "../src/base/log.ts";
+import type { Random } from "../src/base/random.ts";
 import { RANKS_WAIT_MS } from "../src/config.ts";
 import { DEFAULT_DETECTION } from "../src/detect/settings.ts";
+import { pulseOf } from "../src/detect/site/pulse.ts";
+import { siteOf } from "../src/detect/site-view.ts";
 import { IngestLog } from "../src/ingest/log.ts";
 import { recover } from "../src/ingest/recovery.ts";
 import { type Options, parseOptions } from "../src/options.ts";
 import type { FeaturePage, FeatureQuery } from "../src/reading/features.ts";
 import type { FingerprintAnswer } from "../src/schemas/reading.ts";
 import type { ShardReport } from "../src/signals/census-wire.ts";
+import type { Pulse } from "../src/signals/pulse.ts";
 import { minuteOf } from "../src/window/time.ts";
 import type { Window } from "../src/window/window.ts";
 import type { IngestResult } from "../src/wire/ingest.ts";
@@ -22,8 +26,10 @@ import { Outbox } from "./outbox.ts";
 import { RanksLink } from "./ranks-link.ts";
 import { ReadShard } from "./read-shard.ts";
 import { Reader } from "./reader.ts";
-import { SiteWatch } from "./site-watch.ts";
+import { SiteEvents } from "./site-events.ts";
+import { FIRST_SHARD, SiteWatch } from "./site-watch.ts";
 import { ShardStore } from "./sql/shard-store.ts";
+import { SiteStore } from "./sql/site-store.ts";
 import { parseShardName, type ShardPlace, Stubs } from "./stubs.ts";
 import { Ticker } from "./ticker.ts";
 import { pause, withTimeout } from "./timeout.ts";
@@ -43,6 +49,8 @@ export class FingerprintShard extends ReadShard {
   readonly #ticker: Ticker;
   protected override readonly reader: () => Reader;
   readonly #siteWatch: SiteWatch;
+  readonly #siteEvents: SiteEvents;
+  #beat: Pulse | undefined;
   #settings: ShardSettings;
   #lastIngestMs = 0;
   #trimmedMinute = 0;
@@ -79,11 +87,12 @@ export class FingerprintShard extends ReadShard {
     this.#lastIngestMs = this.#log.lastRowMs;
     this.#log.setDelay(this.#settings.detection.delayMs, Date.now());
     this.#window.noteFirstData(this.#store.meta.get<number>("first_data_ms"));
-    this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site));
-    const origin = this.#options.publicUrl ?? "";
-    this.#watch = new Watch(this.#store, this.#window, memory.evidence, { name: site, origin }, (bytes) =>
-      crypto.getRandomValues(bytes),
-    );
+    const pulse = () => this.#pulse();
+    this.#ranks = new RanksLink(this.#window, this.#place, () => stubs.census(site), pulse);
+    const named = { name: site, origin: this.#options.publicUrl ?? "" };
+    const random: Random = (bytes) => crypto.getRandomValues(bytes);
+    this.#watch = new Watch(this.#store, this.#window, memory.evidence, named, random);
+    this.#siteEvents = new SiteEvents(this.#store, new SiteStore(ctx.storage), named, random);
     this.#learned = new DetectionMemory(this.#store.detection, site);
     this.#outbox = new Outbox(this.#store, stubs, this.#place);
     const reader = new Reader({
@@ -183,9 +192,12 @@ export class FingerprintShard extends ReadShard {
     // The next alarm first: setting it replaces the platform's retry, so a tick that throws is followed by another.
     await this.#schedule();
     const ranksOf = (ja4: string) => this.#ranks.of(ja4);
-    this.#log.noteSuppressed(
-      this.#watch.tick(this.#settings, this.#firstDataMs(), ranksOf, this.#learned.memory),
-    );
+    const pulses = [this.#pulse(), ...this.#ranks.pulses];
+    const { memory } = this.#learned;
+    const suppressed = this.#watch.tick(this.#settings, this.#firstDataMs(), ranksOf, { memory, pulses });
+    this.#log.noteSuppressed(suppressed);
+    if (this.#place.shard === FIRST_SHARD)
+      this.#siteEvents.tick(pulses, this.#window.nowMs, this.#firstDataMs());
     this.#keep(() => this.#log.checkpoint(nowMs));
     this.#keep(() => this.#learned.keep(this.#window.nowMs));
     if (minuteOf(nowMs) !== this.#trimmedMinute) this.#keep(() => this.#trim(nowMs));
@@ -224,6 +236,14 @@ export class FingerprintShard extends ReadShard {
 
   #advance(): void {
     this.#window.advance(this.#log.asOfMs(Date.now()));
+  }
+
+  /** What this part of the site does now; looked at once a tick. */
+  #pulse(): Pulse {
+    const { nowMs } = this.#window;
+    if (this.#beat?.asOfMs !== nowMs)
+      this.#beat = pulseOf(siteOf(this.#window, this.#window.firstDataMs), this.#log.totals().sources);
+    return this.#beat;
   }
 
   /** The site's first data: the oldest that this shard or the Census knows of. 0 = none. */

@@ -9,6 +9,7 @@ import {
   readCensusAnswer,
   type ShardReport,
 } from "../src/signals/census-wire.ts";
+import type { Pulse } from "../src/signals/pulse.ts";
 import { type LocalRanks, RANKED, RankReport, type RankValues, SiteRanks } from "../src/signals/ranks.ts";
 import { EVERYTHING } from "../src/window/fingerprints.ts";
 import type { Tally } from "../src/window/tally.ts";
@@ -40,6 +41,7 @@ export class RanksLink {
   readonly #window: RankedWindow;
   readonly #census: () => CensusObject;
   readonly #place: { epoch: number; shard: number };
+  readonly #pulse: () => Pulse;
   /** What ranks are looked up with: values and tables of one exchange. */
   #held: { report: RankReport; ranks: SiteRanks; revision: number; asOfMs: number } | undefined;
   /** The newest encoded tables; their revision changes with them. */
@@ -48,14 +50,22 @@ export class RanksLink {
   #toldRevision: number | undefined;
   /** The other shards' hours in total, as of the newest whole answer. */
   #others: SiteTotals | undefined;
+  /** Newest pulses of the site's other shards. */
+  #pulses: Pulse[] = [];
   #missing: number[] = [];
   #running: Promise<boolean> | undefined;
   #exchangedMs = 0;
   /** Event time of the site's first request, as the Census knows it. */
   firstDataMs: number | undefined;
 
-  /** `census`: a fresh stub a call. */
-  constructor(window: RankedWindow, place: { epoch: number; shard: number }, census: () => CensusObject) {
+  /** `census`: a fresh stub a call; `pulse`: the shard's own, as of now. */
+  constructor(
+    window: RankedWindow,
+    place: { epoch: number; shard: number },
+    census: () => CensusObject,
+    pulse: () => Pulse,
+  ) {
+    this.#pulse = pulse;
     this.#window = window;
     this.#place = place;
     this.#census = census;
@@ -69,6 +79,11 @@ export class RanksLink {
   /** Shards whose numbers were missing or overdue the last time. */
   get missing(): readonly number[] {
     return this.#missing;
+  }
+
+  /** What the site's other shards did when they last told. */
+  get pulses(): readonly Pulse[] {
+    return this.#pulses;
   }
 
   /** The shard's numbers as of now, whole. `nextMs`: its next tick; absent = it sleeps. */
@@ -122,6 +137,9 @@ export class RanksLink {
     }
     this.#toldRevision = told.revision;
     this.#missing = answer.missing;
+    this.#pulses = (answer.pulses ?? [])
+      .filter(([shard]) => shard !== this.#place.shard)
+      .map(([, pulse]) => pulse);
     this.firstDataMs = answer.firstDataMs;
     // Tables without a shard would rank everyone too high: the older, whole ones are better.
     if (answer.complete) {
@@ -162,6 +180,7 @@ export class RanksLink {
       ...(nextMs === undefined ? {} : { nextMs }),
       ...(firstDataMs === 0 ? {} : { firstDataMs }),
       totals: this.#own(),
+      pulse: this.#pulse(),
       revision: this.#revisionOf(encoded, report.asOfMs),
     };
     return { report, told, encoded };

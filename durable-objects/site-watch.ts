@@ -13,7 +13,8 @@ import type { ShardPlace, Stubs } from "./stubs.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Watch } from "./watch.ts";
 
-const FIRST_SHARD = 0;
+/** The shard that watches the site as a whole. */
+export const FIRST_SHARD = 0;
 
 /** What is needed of the shard. */
 export interface Watching {

@@ -16,6 +16,7 @@ import type { Memory } from "../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../src/detect/settings.ts";
 import { siteOf } from "../src/detect/site-view.ts";
 import type { Episode, Evidence } from "../src/detect/types.ts";
+import type { Pulse } from "../src/signals/pulse.ts";
 import type { LocalRanks } from "../src/signals/ranks.ts";
 import {
   evaluateSiteThresholds,
@@ -110,7 +111,7 @@ export class Watch {
     settings: ShardSettings,
     firstDataMs: number,
     ranksOf: (ja4: string) => LocalRanks,
-    memory: Memory,
+    { memory, pulses }: { memory: Memory; pulses: readonly Pulse[] },
   ): number {
     const nowMs = this.#window.nowMs;
     const newId = () => ulid(nowMs, this.#random);
@@ -125,6 +126,7 @@ export class Watch {
       newId,
       isSilenced,
       memory,
+      pulses,
       // A site's promise: each of its shards has its part of it.
       budgetPerDay: settings.detection.alertBudgetPerDay / settings.shards,
     });

@@ -42,6 +42,7 @@ const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9 };
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   surge: { share: 0.3 },
   newcomer: { share: 0.1 },
+  rank_shift: { most: 25 },
   // Its evidence gathers without end: more of it can be asked for.
   slow_surge: { share: 0.2, perDay: 30, excess: 1.2, most: 25 },
 };

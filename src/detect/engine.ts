@@ -37,8 +37,8 @@ export interface DetectInput {
   memory?: Memory;
   /** Raises that all kinds together may have on a quiet day of this shard; absent = the default. */
   budgetPerDay?: number;
-  /** Of the site's other shards, their newest; absent = this shard is all that is known. */
-  others?: readonly Pulse[];
+  /** Of all of the site's shards; absent = this one is all that is known. */
+  pulses?: readonly Pulse[];
   /** Whether a silence covers this; absent = none does. */
   isSilenced?: (ja4: string, kind: KindName) => boolean;
   kinds?: readonly (Kind | GroupKind)[];
@@ -100,7 +100,7 @@ interface Found {
 
 function testAll(input: DetectInput, kinds: readonly (Kind | GroupKind)[], memory: Memory): Found {
   const { settings, episodes, budgetPerDay = DEFAULT_DETECTION.alertBudgetPerDay } = input;
-  const site: Site = { ...input.site, crowd: crowdOf([pulseOf(input.site), ...(input.others ?? [])]) };
+  const site: Site = { ...input.site, crowd: crowdOf(input.pulses ?? [pulseOf(input.site)]) };
   const running = kindsByFingerprint(episodes);
   const due = memory.dueMinute(site);
   // Whatever makes it anomalous, what it does meanwhile is nothing to get used to.

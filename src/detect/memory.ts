@@ -12,6 +12,7 @@ import { Habits } from "./habits.ts";
 import { historyMinutes } from "./history.ts";
 import { newTail, type TailState } from "./recalibration.ts";
 import { BIN_MINUTES, SlowLevels } from "./slow.ts";
+import { type Standing, standingOf } from "./standing.ts";
 import { KINDS, type KindName, type Site, type Subject } from "./types.ts";
 
 /** A minute is taken in when it ended so long ago: until then data may come late. */
@@ -35,6 +36,7 @@ export class Memory {
   readonly #tails: Partial<Record<KindName, TailState>>;
   readonly #pools = new Map<KindName, EpisodePool>();
   #learntMinute: number;
+  #standing: { minute: number; value: Standing | undefined } | undefined;
 
   constructor(
     habits = new Habits(),
@@ -60,6 +62,13 @@ export class Memory {
 
   pool(kind: KindName): EpisodePool {
     return this.#pools.get(kind)!;
+  }
+
+  /** Where the site's fingerprints stand among each other, as of this minute. */
+  standing(site: Site): Standing | undefined {
+    if (this.#standing?.minute !== site.minuteNow)
+      this.#standing = { minute: site.minuteNow, value: standingOf(site) };
+    return this.#standing.value;
   }
 
   /** The newest minute that is over for good and was not taken in; `undefined` = none. */

@@ -11,6 +11,8 @@ export const KINDS = [
   "newcomer",
   "divergence",
   "impostor",
+  "rare_here_hot",
+  "rank_shift",
   "ua_rotation",
   "path_scan",
   "error_burst",

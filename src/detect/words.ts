@@ -4,11 +4,14 @@ import type { Severity, Verdict } from "./types.ts";
 /** Unit of shares; counts have units of their own. */
 export const SHARE_UNIT = "share of requests";
 
+/** Unit of places among the site's fingerprints: 0.01 = one in a hundred sends more. */
+export const RANK_UNIT = "share of fingerprints with more requests";
+
 /** A weak verdict (p above 1e-8 and under this effect) is for information. */
 const INFO_SCORE_BELOW = 8;
 const INFO_EFFECT_BELOW = 3;
 /** A strong one is critical. */
-const CRITICAL_SCORE = 20;
+const CRITICAL_SCORE = 10;
 const CRITICAL_EFFECT = 10;
 /** What is expected counts as at least this in an effect, so that nearly nothing does not make everything critical. */
 const EFFECT_MIN_REQS = 1;
@@ -52,13 +55,15 @@ export function shareChange(local: number, expected: number): number {
 }
 
 /**
- * Critical: score ≥ 20 and ten times what is expected. Info: score < 8 and less than three times. Else warning.
+ * Critical: score ≥ 10 and ten times what is expected. Info: score < 8 and less than three times. Else warning.
  */
 export function severityOf(verdict: Verdict): Severity {
   const effect =
     verdict.unit === SHARE_UNIT
       ? shareEffect(verdict.observed, verdict.expected)
-      : verdict.observed / Math.max(verdict.expected, EFFECT_MIN_REQS);
+      : verdict.unit === RANK_UNIT
+        ? verdict.expected / verdict.observed
+        : verdict.observed / Math.max(verdict.expected, EFFECT_MIN_REQS);
   if (verdict.score >= CRITICAL_SCORE && effect >= CRITICAL_EFFECT) return "critical";
   return verdict.score < INFO_SCORE_BELOW && effect < INFO_EFFECT_BELOW ? "info" : "warning";
 }

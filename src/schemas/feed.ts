@@ -1,5 +1,7 @@
 /** Events and frames of the feed (contract §6): CloudEvents 1.0, https://github.com/cloudevents/spec. */
+
 import * as z from "zod/mini";
+import { SITE_KINDS } from "../detect/site/events.ts";
 import { KINDS } from "../detect/types.ts";
 import { components, count, cursor, ja4, ratio, time, windowName } from "./common.ts";
 
@@ -116,6 +118,29 @@ const stormData = z
       "More is raised at once than is delivered one by one: `raises` counts the further ones, which are kept with `grouped: true` and not delivered; `strongest` lists up to ten of them. The raise has what was grouped when it was sent; the clear has all.",
   });
 
+const siteData = z
+  .object({
+    anomaly_id: z.string(),
+    kind: z.enum(SITE_KINDS),
+    severity,
+    started_at: time,
+    ended_at: z.optional(time),
+    reason: z.optional(reason),
+    silenced: z.boolean(),
+    grouped: z.boolean(),
+    window: windowName,
+    observed: z.number(),
+    expected: z.number(),
+    unit: z.string(),
+    url: z.string(),
+    summary: z.string(),
+  })
+  .register(components, {
+    id: "SiteAnomaly",
+    description:
+      "Something happens to the site as a whole: `flash_crowd` (everybody comes), `outage` (everybody gets errors), `blind` (observations stop, or come without their JA4), `double_source` (two sources see the same requests).",
+  });
+
 const envelope = {
   specversion: z.literal("1.0"),
   id: z.string(),
@@ -146,7 +171,7 @@ export const siteEvent = z
     ...stored,
     subject: z.literal("site"),
     type: z.enum(["hellotide.site.raised", "hellotide.site.cleared"]),
-    data: stormData,
+    data: z.union([siteData, stormData]),
   })
   .register(components, { id: "SiteEvent", description: "What is about the whole site, and is told once." });
 

@@ -7,6 +7,7 @@
 
 import { CountsError, decodeCounts, encodeCounts } from "../sketch/counts-codec.ts";
 import type { SiteTotals } from "./blast-radius.ts";
+import { type Pulse, readPulse } from "./pulse.ts";
 import { ofRanked, RANKED, type RankCounts, type Ranked } from "./ranks.ts";
 
 /** One encoded table each. */
@@ -21,6 +22,8 @@ interface ReportTimes {
   firstDataMs?: number;
   /** Its hour in total; code of before does not tell it. */
   totals?: SiteTotals;
+  /** What its part of the site does now; code of before does not tell it. */
+  pulse?: Pulse;
   /** Of the tables: another one, another content. */
   revision: number;
 }
@@ -45,6 +48,8 @@ interface AnswerTimes {
   firstDataMs?: number;
   /** The shards' hours together; absent while one of them is not known. */
   totals?: SiteTotals;
+  /** The shards' newest pulses, by shard; those of long ago are left out. */
+  pulses?: [number, Pulse][];
   /** Of the merged tables: another one, another content. */
   revision: number;
 }
@@ -75,6 +80,7 @@ export function readShardReport(told: unknown): ReadReport | "unknown_form" {
     asOfMs,
     revision,
     ...readTotals(told.totals),
+    ...pulseIn(told.pulse),
     ...(nextMs === undefined ? {} : { nextMs }),
     ...(firstDataMs === undefined ? {} : { firstDataMs }),
     counts,
@@ -97,9 +103,25 @@ export function readCensusAnswer(told: unknown): ReadAnswer | "unknown_form" {
     asOfMs,
     revision,
     ...readTotals(told.totals),
+    pulses: readPulses(told.pulses),
     ...(firstDataMs === undefined ? {} : { firstDataMs }),
     counts,
   };
+}
+
+function pulseIn(told: unknown): { pulse?: Pulse } {
+  const pulse = readPulse(told);
+  return pulse === undefined ? {} : { pulse };
+}
+
+/** What cannot be read is left out: ranks do not need it. */
+function readPulses(told: unknown): [number, Pulse][] {
+  if (!Array.isArray(told)) return [];
+  return told.flatMap((entry: unknown) => {
+    if (!Array.isArray(entry) || !Number.isSafeInteger(entry[0])) return [];
+    const pulse = readPulse(entry[1]);
+    return pulse === undefined ? [] : [[entry[0] as number, pulse] satisfies [number, Pulse]];
+  });
 }
 
 /** `undefined` = no tables were sent. */

@@ -1,9 +1,13 @@
 /** What the Census knows of a site's shards, and what it answers them; pure. */
-import { HOUR_MS } from "../config.ts";
+import { HOUR_MS, MINUTE_MS } from "../config.ts";
 import { EMPTY_COUNTS } from "../sketch/count-of-counts.ts";
 import { addTotals, type SiteTotals } from "./blast-radius.ts";
 import { type CensusAnswer, encodeRankCounts, type RankTables, type ReadReport } from "./census-wire.ts";
+import type { Pulse } from "./pulse.ts";
 import { mergeRankCounts, ofRanked, type RankCounts } from "./ranks.ts";
+
+/** Idle shards tell theirs once a minute. */
+const PULSE_FRESH_MS = 2.5 * MINUTE_MS;
 
 const NO_REQUESTS: SiteTotals = { reqs: 0, browserReqs: 0 };
 
@@ -83,6 +87,7 @@ export class CensusBook {
       ...(Number.isFinite(firstDataMs) ? { firstDataMs } : {}),
       revision: this.#revision,
       ...(totals === undefined ? {} : { totals }),
+      pulses: this.#pulses(nowMs),
       ...(tables === undefined || known === this.#revision ? {} : { tables }),
     };
   }
@@ -100,6 +105,14 @@ export class CensusBook {
         this.#tables = undefined;
       }
     }
+  }
+
+  #pulses(nowMs: number): [number, Pulse][] {
+    return [...this.#held].flatMap(([shard, { pulse, asOfMs }]) =>
+      pulse === undefined || nowMs - asOfMs > PULSE_FRESH_MS
+        ? []
+        : [[shard, pulse] satisfies [number, Pulse]],
+    );
   }
 
   /** `undefined` when a shard did not tell its own. */

@@ -1,4 +1,5 @@
 /** What the Census makes of reports, and a shard's side of it. */
+
 import { describe, expect, it } from "vitest";
 import { type RankedWindow, RanksLink, type Reporter } from "../../durable-objects/ranks-link.ts";
 import { HOUR_MS } from "../../src/config.ts";
@@ -11,6 +12,7 @@ import {
   readShardReport,
   type ShardReport,
 } from "../../src/signals/census-wire.ts";
+import type { Pulse } from "../../src/signals/pulse.ts";
 import { ofRanked, type RankCounts } from "../../src/signals/ranks.ts";
 import { countOfCounts, EMPTY_COUNTS } from "../../src/sketch/count-of-counts.ts";
 import { TALLY_WIDTH } from "../../src/window/tally.ts";
@@ -48,6 +50,11 @@ function read(answer: CensusAnswer) {
 }
 const populationOf = (answer: CensusAnswer) =>
   read(answer).counts?.reqs.counts.reduce((sum, count) => sum + count, 0);
+
+const PULSE: Pulse = {
+  ...{ asOfMs: 1, reqs: 0, usual: 0, all: 0, hourReqs: 0, hourAll: 0, tellers: 0, failing: 0 },
+  ...{ points: [], sources: {} },
+};
 
 describe("how old ranks are", () => {
   it.each<[string, ReadReport[], number]>([
@@ -139,7 +146,12 @@ function linked(seen?: RankedWindow) {
     book: new CensusBook(NOW, TICK_MS),
     answer: undefined as unknown,
     atMs: NOW,
-    link: new RanksLink(seen ?? window, { epoch: 1, shard: 0 }, () => ({ exchange })),
+    link: new RanksLink(
+      seen ?? window,
+      { epoch: 1, shard: 0 },
+      () => ({ exchange }),
+      () => PULSE,
+    ),
     /** Advances, exchanges, and answers what went over the wire. */
     async exchange(shards = 1) {
       world.atMs += TICK_MS;

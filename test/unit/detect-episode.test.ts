@@ -118,10 +118,10 @@ describe("advance", () => {
 });
 
 describe("severity", () => {
-  it("EPI-10: is critical at a score of 20 and ten times the usual, info when weak, else warning", () => {
-    expect(severityOf(verdict({ score: 20, observed: 600 }))).toBe("critical");
-    expect(severityOf(verdict({ score: 19.9, observed: 600 }))).toBe("warning");
-    expect(severityOf(verdict({ score: 20, observed: 599 }))).toBe("warning");
+  it("EPI-10: is critical at a score of 10 and ten times the usual, info when weak, else warning", () => {
+    expect(severityOf(verdict({ score: 10, observed: 600 }))).toBe("critical");
+    expect(severityOf(verdict({ score: 9.9, observed: 600 }))).toBe("warning");
+    expect(severityOf(verdict({ score: 10, observed: 599 }))).toBe("warning");
     expect(severityOf(verdict({ score: 7.9, observed: 179 }))).toBe("info");
     expect(severityOf(verdict({ score: 7.9, observed: 180 }))).toBe("warning");
     expect(severityOf(verdict({ score: 8, observed: 179 }))).toBe("warning");

@@ -60,8 +60,10 @@ export class Engine {
 
   tick(site: Site): EpisodeEvent[] {
     const before = process.cpuUsage();
+    const pulses = [pulseOf(site)];
     const found = detect({
       site,
+      pulses,
       settings: this.#options.settings ?? DEFAULT_KIND_SETTINGS,
       episodes: this.#episodes,
       cleared: this.#cleared,
@@ -74,7 +76,7 @@ export class Engine {
     const moved = advanceSite(this.#running, this.#trace, {
       nowMs: site.asOfMs,
       firstDataMs: site.firstDataMs,
-      pulses: [pulseOf(site)],
+      pulses,
       newId: () => `s${this.#ids++}`,
     });
     this.#running = moved.running;

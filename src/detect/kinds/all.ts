@@ -8,6 +8,8 @@ import { impostor } from "./impostor.ts";
 import { ipSpread } from "./ip-spread.ts";
 import { newcomer } from "./newcomer.ts";
 import { pathScan } from "./path-scan.ts";
+import { rankShift } from "./rank-shift.ts";
+import { rareHereHot } from "./rare-here-hot.ts";
 import { slowSurge } from "./slow-surge.ts";
 import { surge } from "./surge.ts";
 import { uaRotation } from "./ua-rotation.ts";
@@ -19,6 +21,8 @@ export const ALL_KINDS: readonly (Kind | GroupKind)[] = [
   newcomer,
   divergence,
   impostor,
+  rareHereHot,
+  rankShift,
   uaRotation,
   pathScan,
   errorBurst,
