@@ -1,6 +1,7 @@
 /** A shard's tick as the product does it, without the platform. */
 import { COOLDOWN_DEFAULT_MS, HOUR_MS } from "../../src/config.ts";
 import { type DetectOutput, detect } from "../../src/detect/engine.ts";
+import { Memory } from "../../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../src/detect/settings.ts";
 import { siteOf } from "../../src/detect/site-view.ts";
 import { type ListQuery, listFingerprints } from "../../src/reading/list.ts";
@@ -25,6 +26,7 @@ export class WindowShard extends FrameFeed implements TickedShard {
   readonly #states: ThresholdStates = new Map();
   #found: Pick<DetectOutput, "episodes" | "cleared"> = { episodes: new Map(), cleared: new Map() };
   #ids = 0;
+  readonly #memory = new Memory();
 
   constructor(fingerprints: number) {
     const window = new Window(1);
@@ -82,6 +84,7 @@ export class WindowShard extends FrameFeed implements TickedShard {
     this.#found = detect({
       site: siteOf(this.#window, this.#window.nowMs - 4 * HOUR_MS),
       settings: DEFAULT_KIND_SETTINGS,
+      memory: this.#memory,
       ...{ episodes: this.#found.episodes, cleared: this.#found.cleared, cooldownMs: COOLDOWN_DEFAULT_MS },
       newId: () => `id-${++this.#ids}`,
     });

@@ -134,9 +134,10 @@ function testAll(input: DetectInput, kinds: readonly (Kind | GroupKind)[], memor
       const reqs = subject.reqs(minute);
       if (reqs === 0) continue;
       for (const judge of judges) {
+        if (!judge.isTest(reqs)) continue;
         if (judge.name === "surge" && newcomerSpeaks(subject, minute)) continue;
         if (judge.name === "newcomer" && swarms.length > 0 && swarmSpeaks(subject)) continue;
-        judge.hear(subject, minute, reqs, minute === due);
+        judge.hear(subject, minute, minute === due);
       }
     }
   }

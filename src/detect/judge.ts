@@ -79,16 +79,22 @@ export class Judge extends Court {
     super(kind, hearing, memory);
     const settings = hearing.settings[kind.name];
     this.#test = kind.prepare(hearing.site, settings, memory);
-    this.#testReqs = kind.isOfHour === true ? 1 : settings.minReqs * TEST_REQS_SHARE;
+    const looksBack = kind.isOfHour === true || kind.isSequential === true;
+    this.#testReqs = looksBack ? 1 : settings.minReqs * TEST_REQS_SHARE;
     this.#remembers = kind.isSequential !== true;
   }
 
+  /** Whether a minute with so many requests is a test at all: most are not, and cost nothing more. */
+  isTest(reqs: number): boolean {
+    return reqs >= this.#testReqs;
+  }
+
   /** Tests a minute of a fingerprint; `learns`: the minute is over, and this is when its test is remembered. */
-  hear(subject: Subject, minute: number, reqs: number, learns: boolean): void {
+  hear(subject: Subject, minute: number, learns: boolean): void {
     const raw = this.#test(subject, minute);
     const remembers = learns && this.#remembers;
     if (raw === undefined) {
-      if (remembers && reqs >= this.#testReqs) learnTail(this.tail, 0);
+      if (remembers) learnTail(this.tail, 0);
       return;
     }
     if (remembers && !this.hearing.running.has(subject.ja4))

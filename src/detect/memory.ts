@@ -8,8 +8,10 @@ import { ImageError, layoutOf } from "../base/image.ts";
 import { MINUTE_MS } from "../config.ts";
 import { minuteOf } from "../window/time.ts";
 import { EpisodePool, type PoolState } from "./budget.ts";
+import { arrivalsOf, type Bursts } from "./cohort.ts";
 import { Habits } from "./habits.ts";
 import { historyMinutes } from "./history.ts";
+import { fitOffsets, type OffsetFit } from "./offsets.ts";
 import { newTail, type TailState } from "./recalibration.ts";
 import { BIN_MINUTES, SlowLevels } from "./slow.ts";
 import { type Standing, standingOf } from "./standing.ts";
@@ -36,7 +38,9 @@ export class Memory {
   readonly #tails: Partial<Record<KindName, TailState>>;
   readonly #pools = new Map<KindName, EpisodePool>();
   #learntMinute: number;
-  #standing: { minute: number; value: Standing | undefined } | undefined;
+  readonly #arrivals = newest(arrivalsOf);
+  readonly #standing = newest(standingOf);
+  readonly #offsets = newest((site) => fitOffsets(site.subjects()));
 
   constructor(
     habits = new Habits(),
@@ -66,9 +70,17 @@ export class Memory {
 
   /** Where the site's fingerprints stand among each other, as of this minute. */
   standing(site: Site): Standing | undefined {
-    if (this.#standing?.minute !== site.minuteNow)
-      this.#standing = { minute: site.minuteNow, value: standingOf(site) };
-    return this.#standing.value;
+    return this.#standing(site, site.minuteNow);
+  }
+
+  /** The site's offsets against the world, as of this minute: they follow the hour, and the fit looks at everyone. */
+  offsets(site: Site): OffsetFit {
+    return this.#offsets(site, site.minuteNow);
+  }
+
+  /** What fingerprints bring when they come back, in minutes that are over. */
+  arrivals(site: Site): Bursts {
+    return this.#arrivals(site, site.minuteNow);
   }
 
   /** The newest minute that is over for good and was not taken in; `undefined` = none. */
@@ -141,4 +153,13 @@ export class Memory {
     }
     return new Memory(Habits.read(reader), numbers);
   }
+}
+
+/** Remembers what was made for the newest minute. */
+function newest<T>(make: (site: Site) => T): (site: Site, minute: number) => T {
+  let held: { minute: number; value: T } | undefined;
+  return (site, minute) => {
+    if (held?.minute !== minute) held = { minute, value: make(site) };
+    return held.value;
+  };
 }

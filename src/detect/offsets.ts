@@ -8,7 +8,7 @@ import { FACTS, type Tally } from "../window/tally.ts";
 import { RATIO_INDEX } from "../wire/flags.ts";
 import { weightedMedian } from "./median.ts";
 import { betaBinomialZ, pOfScore, scoreOfZTwoSided } from "./tail.ts";
-import type { Site, Subject } from "./types.ts";
+import type { Subject } from "./types.ts";
 
 /** The ratios that Cloudflare gives worldwide numbers for. */
 export const DIVERGING_RATIOS = ["h2h3", "heuristic", "browser", "cache"] as const;
@@ -75,15 +75,6 @@ function logit(ratio: number): number {
 
 function smoothedLogit(yes: number, known: number): number {
   return logit((yes + SMOOTHING_REQS) / (known + 2 * SMOOTHING_REQS));
-}
-
-/** A site's fit, made once a tick although several kinds ask for it: a `Site` is one tick's view. */
-const fits = new WeakMap<Site, OffsetFit>();
-
-export function offsetsOf(site: Site): OffsetFit {
-  const known = fits.get(site) ?? fitOffsets(site.subjects());
-  fits.set(site, known);
-  return known;
 }
 
 /** Fits all four offsets in one pass and two sorts each: O(n log n), 20,000 fingerprints in some tens of ms. */

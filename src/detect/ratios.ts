@@ -2,7 +2,7 @@
 import { FACTS } from "../window/tally.ts";
 import { RATIO_INDEX } from "../wire/flags.ts";
 import { DIVERGING_RATIOS, type Divergence, type DivergingRatio, knownOf, signalOf } from "./offsets.ts";
-import type { Subject } from "./types.ts";
+import type { Site, Subject } from "./types.ts";
 
 /** How far a ratio must lie from what is expected to be raised, and to be held. */
 export const ON_DISTANCE = 0.2;
@@ -45,4 +45,9 @@ export function isRecent(subject: Subject, minute: number, one: Divergence): boo
   const recent = yes / known;
   const { local, expected } = one;
   return local > expected ? recent >= expected + HOLD_DISTANCE : recent <= expected - HOLD_DISTANCE;
+}
+
+/** The hour is the same in both minutes under test: it is looked at in the newer one that has requests. */
+export function isOlderOfTwo(site: Site, subject: Subject, minute: number): boolean {
+  return minute < site.minuteNow && subject.reqs(site.minuteNow) > 0;
 }

@@ -172,6 +172,7 @@ export class Window {
 
   /** Its tally of one minute of the hour, likewise; `undefined` without requests. */
   minute(id: number, minute: number): Tally | undefined {
+    if (this.#isGoneBy(id, minute)) return undefined;
     this.#store.tracked.settle();
     this.#tally.fill(0);
     this.#store.sumMinute(id, minute, this.#tally);
@@ -180,8 +181,14 @@ export class Window {
 
   /** Its requests in one minute of the hour. */
   minuteReqs(id: number, minute: number): number {
+    if (this.#isGoneBy(id, minute)) return 0;
     this.#store.tracked.settle();
     return this.#store.minuteReqs(id, minute);
+  }
+
+  /** Most fingerprints of an hour are not there in its last minutes, and need no look at what they did. */
+  #isGoneBy(id: number, minute: number): boolean {
+    return id >= FIRST_ID && this.#store.fingerprints.lastSeenMs(id) <= minute * MINUTE_MS;
   }
 
   /** Its requests in a window. */

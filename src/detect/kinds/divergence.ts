@@ -3,8 +3,16 @@
  * rest of the Internet, after this site's own offset is taken out.
  */
 import { HOUR_MS } from "../../config.ts";
-import { divergences, expectedRatio, type OffsetFit, offsetsOf } from "../offsets.ts";
-import { distance, HOLD_DISTANCE, isRecent, knownIn, ON_DISTANCE, ratioOfSignal } from "../ratios.ts";
+import { divergences, expectedRatio, type OffsetFit } from "../offsets.ts";
+import {
+  distance,
+  HOLD_DISTANCE,
+  isOlderOfTwo,
+  isRecent,
+  knownIn,
+  ON_DISTANCE,
+  ratioOfSignal,
+} from "../ratios.ts";
 import { Z95 } from "../tail.ts";
 import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
@@ -18,9 +26,11 @@ const BECAUSE_SCORE = 3;
 export const divergence: Kind = {
   name: "divergence",
   warmUpMs: HOUR_MS / 2,
-  prepare(site, settings) {
-    const fit = offsetsOf(site);
-    return (subject, minute) => testDivergence(subject, minute, fit, settings);
+  isOfHour: true,
+  prepare(site, settings, memory) {
+    const fit = memory.offsets(site);
+    return (subject, minute) =>
+      isOlderOfTwo(site, subject, minute) ? undefined : testDivergence(subject, minute, fit, settings);
   },
 };
 

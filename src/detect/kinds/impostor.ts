@@ -5,8 +5,16 @@
  */
 import { HOUR_MS } from "../../config.ts";
 import { cauchyCombination } from "../cauchy.ts";
-import { type Divergence, type DivergingSignal, divergences, expectedRatio, offsetsOf } from "../offsets.ts";
-import { distance, HOLD_DISTANCE, isRecent, knownIn, ON_DISTANCE, ratioOfSignal } from "../ratios.ts";
+import { type Divergence, type DivergingSignal, divergences, expectedRatio } from "../offsets.ts";
+import {
+  distance,
+  HOLD_DISTANCE,
+  isOlderOfTwo,
+  isRecent,
+  knownIn,
+  ON_DISTANCE,
+  ratioOfSignal,
+} from "../ratios.ts";
 import { pOfScore, SCORE_MAX, Z95 } from "../tail.ts";
 import type { Kind } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
@@ -30,9 +38,11 @@ const WAY: Record<DivergingSignal, 1 | -1> = {
 export const impostor: Kind = {
   name: "impostor",
   warmUpMs: HOUR_MS / 2,
-  prepare(site, settings) {
-    const fit = offsetsOf(site);
+  isOfHour: true,
+  prepare(site, settings, memory) {
+    const fit = memory.offsets(site);
     return (subject, minute) => {
+      if (isOlderOfTwo(site, subject, minute)) return undefined;
       if (subject.hour[0]! < settings.minReqs * HOLD_REQS_SHARE) return undefined;
       if ((subject.global?.values.browser_ratio_1h ?? 0) < BROWSER_MIN) return undefined;
       const all = divergences(subject, fit);

@@ -4,7 +4,7 @@
  */
 import { HOUR_MS } from "../../config.ts";
 import { baselineOf, historyCounts } from "../baseline.ts";
-import { addBurst, arrivalsOf, type Bursts, volumeOf } from "../cohort.ts";
+import { addBurst, type Bursts, volumeOf } from "../cohort.ts";
 import type { Habits } from "../habits.ts";
 import { HISTORY_MIN_MINUTES, historyMinutes, perMinute } from "../history.ts";
 import { negativeBinomialZ, SCORE_MAX, scoreOfZ } from "../tail.ts";
@@ -29,8 +29,9 @@ export const surge: Kind = {
   name: "surge",
   warmUpMs: HOUR_MS / 2,
   floorScore: FLOOR_SCORE,
-  prepare(site, settings, { habits }) {
-    const arrivals = arrivalsOf(site);
+  prepare(site, settings, memory) {
+    const { habits } = memory;
+    const arrivals = memory.arrivals(site);
     const crowd = site.crowd ?? 1;
     const history = perMinute((minute) => historyMinutes(site, minute));
     return (subject, minute) => {

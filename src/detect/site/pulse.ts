@@ -10,9 +10,8 @@ import type { Site, Subject } from "../types.ts";
 const USUAL_FROM = 12;
 const USUAL_TO = 2;
 const USUAL_MINUTES = USUAL_FROM - USUAL_TO;
-/** One that is worth a look had requests in some of these minutes before: chosen by its past, or the busy would look busier. */
+/** One that is worth a look had requests in all of these minutes before: chosen by its past, or the busy would look busier. */
 const LOOK_BACK = [3, 6, 9] as const;
-const LOOK_MIN_REQS = 6;
 const POINT_MIN_USUAL = 3;
 const POINT_WEIGHT_MAX = 50;
 /** Errors can be told with so many known answers in the last two minutes; this much more of them is failing. */
@@ -31,9 +30,7 @@ export function pulseOf(site: Site, sources: Readonly<Record<string, number>> = 
   let tellers = 0;
   let failing = 0;
   for (const subject of site.subjects()) {
-    let seen = 0;
-    for (const back of LOOK_BACK) seen += subject.reqs(now - back);
-    if (seen < LOOK_MIN_REQS) continue;
+    if (!LOOK_BACK.every((back) => subject.reqs(now - back) > 0)) continue;
     let usual = 0;
     for (let at = now - USUAL_FROM; at < now - USUAL_TO; at++) usual += subject.reqs(at);
     usual /= USUAL_MINUTES;
