@@ -44,7 +44,7 @@ const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   newcomer: { share: 0.1 },
   rank_shift: { most: 25 },
   // Its evidence gathers without end: more of it can be asked for.
-  slow_surge: { share: 0.2, perDay: 30, excess: 1.2, most: 25 },
+  slow_surge: { share: 0.2, perDay: 60, excess: 1.5, most: 25 },
 };
 
 interface Candidate {

@@ -51,6 +51,7 @@ describe("a short evaluation", () => {
   const context = {
     seeds: { quiet: [], attacks: [111, 112], controls: [], power: [], calibration: [] },
     quick: true,
+    long: false,
     log: () => undefined,
   };
   const [section] = attacks.run(context) as [Section];

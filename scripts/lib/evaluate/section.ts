@@ -22,6 +22,8 @@ export interface PartContext {
     calibration: readonly number[];
   };
   quick: boolean;
+  /** Sizes that take many hours, where a part has them. */
+  long: boolean;
   log(line: string): void;
 }
 
@@ -50,7 +52,7 @@ export function markdown({ title, notes, tables, plots = [] }: Section): string 
   return [
     `## ${title}`,
     ...notes,
-    ...plots.map(({ name, alt }) => `![${alt}](evaluation/${name}.svg)`),
+    ...plots.map(({ name, alt }) => `![${alt}](${name}.svg)`),
     ...tables.map(({ head, rows }) => [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n")),
   ].join("\n\n");
 }

@@ -12,12 +12,14 @@ import { percent, RANK_UNIT } from "../words.ts";
 
 const ON_SCORE = 6;
 const HOLD_SCORE = 3;
+const FLOOR_SCORE = 7;
 /** With less in the part of the hour before it had no standing to leave. */
 const BEFORE_MIN_REQS = 20;
 
 export const rankShift: Kind = {
   name: "rank_shift",
   warmUpMs: 2 * HOUR_MS,
+  floorScore: FLOOR_SCORE,
   isOfHour: true,
   prepare(site, settings, memory) {
     return (subject, minute) => {

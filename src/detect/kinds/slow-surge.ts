@@ -11,7 +11,7 @@ import { usual } from "../words.ts";
 
 /** Candidates for a raise, and what keeps one running: −log10 of the evidence. */
 const ON_SCORE = 4;
-const FLOOR_SCORE = 6.5;
+const FLOOR_SCORE = 7;
 const HOLD_SCORE = 1;
 const HALF_HOUR_MINUTES = 30;
 /** The last half hour must lie above what is usual by this share of the rise. */
