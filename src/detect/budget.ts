@@ -38,6 +38,8 @@ interface Terms {
   /** Never asked for more than this score: what is beyond doubt is raised on any site. */
   most: number;
 }
+/** By so much for each tenth of a budget below one a day. */
+const STRICTER_SCORE = 3;
 const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9 };
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   surge: { share: 0.3 },
@@ -78,8 +80,10 @@ export class EpisodePool {
     const perDay = (candidates + this.#terms.perDay * PRIOR_DAYS) / (days + PRIOR_DAYS);
     const sigma = this.#meanExcess() * (1 + EXCESS_MARGIN / Math.sqrt(candidates + PRIOR_EXCESS_WEIGHT));
     const allowed = Math.max(budgetPerDay * this.#terms.share, 1e-6);
+    // Whoever wants less than one a day wants doubt ruled out further.
+    const most = this.#terms.most + STRICTER_SCORE * Math.max(-Math.log10(Math.max(budgetPerDay, 1e-3)), 0);
     const threshold = CANDIDATE_SCORE + sigma * Math.log(perDay / allowed);
-    return Math.min(Math.max(threshold, floor), this.#terms.most);
+    return Math.min(Math.max(threshold, floor), most);
   }
 
   /** Time goes on; candidates that are over are counted. `threshold`: what holds now. */

@@ -16,6 +16,7 @@ export const NOW_MINUTES = 10;
 const FINGERPRINTS_MIN = 50;
 /** One with fewer requests in the hour has no standing of its own. */
 const TELLS_MIN_REQS = 20;
+const HOUR_MINUTES = 60;
 const MAD_TO_SD = 1.4826;
 const RHO_SCALE_MIN = 0.3;
 const SHIFT_SCALE_MIN = 0.15;
@@ -25,7 +26,7 @@ export interface Standing {
   /** Requests of the hour and of the last minutes, of all fingerprints, ascending. */
   hour: Float64Array;
   now: Float64Array;
-  /** Centre and scatter of ρ by the hour; scatter of ρ now against ρ by the hour. */
+  /** Centre and scatter of ρ by the hour; scatter of where one stands now against before. */
   rho: { centre: number; scale: number };
   shiftScale: number;
   /** Share of busy fingerprints that Cloudflare told anything of. */
@@ -63,7 +64,9 @@ export function standingOf(site: Site): Standing | undefined {
   };
   const shifts = busy
     .filter(({ now }) => now > 0)
-    .map(({ hour, now }) => Math.abs(Math.log10(above(standing.hour, hour) / above(standing.now, now))));
+    .map(({ hour, now }) =>
+      Math.abs(Math.log10(above(standing.now, beforeReqs(hour, now)) / above(standing.now, now))),
+    );
   standing.shiftScale = Math.max(MAD_TO_SD * median(shifts), SHIFT_SCALE_MIN);
   return standing;
 }
@@ -93,6 +96,11 @@ export function rhoOf(worldwide: number, aboveHere: number): number {
 export function quantileWorldwide({ global }: Subject): number | undefined {
   const quantile = global?.values.reqs_quantile_1h;
   return quantile !== undefined && quantile >= 0 && quantile <= 1 ? quantile : undefined;
+}
+
+/** Requests of as many minutes of the hour before the last ones, on average. */
+export function beforeReqs(hour: number, now: number): number {
+  return ((hour - now) * NOW_MINUTES) / (HOUR_MINUTES - NOW_MINUTES);
 }
 
 /** Requests of the last minutes up to `minute`. */

@@ -1,11 +1,11 @@
 /**
  * `rank_shift`: a fingerprint known worldwide stands much nearer to the top of this site's fingerprints in the last minutes than
- * it did in the hour, by more than they usually move; what it sends in a minute may be nothing strange for it. Upwards alone:
+ * it did in the hour before, by more than they usually move; what it sends in a minute may be nothing strange for it. Upwards alone:
  * whoever goes quiet falls, every night, and is no anomaly.
  */
 import { HOUR_MS } from "../../config.ts";
 import { REQS } from "../../window/tally.ts";
-import { above, NOW_MINUTES, nowReqs, quantileWorldwide } from "../standing.ts";
+import { above, beforeReqs, NOW_MINUTES, nowReqs, quantileWorldwide } from "../standing.ts";
 import { pOfScore, scoreOfZ, Z95 } from "../tail.ts";
 import type { Kind } from "../types.ts";
 import { percent, RANK_UNIT } from "../words.ts";
@@ -29,7 +29,7 @@ export const rankShift: Kind = {
       const now = nowReqs(subject, minute);
       const standing = memory.standing(site);
       if (standing === undefined || now === 0 || hour - now < BEFORE_MIN_REQS) return undefined;
-      const expected = above(standing.hour, hour);
+      const expected = above(standing.now, beforeReqs(hour, now));
       const here = above(standing.now, now);
       const score = scoreOfZ(Math.log10(expected / here) / standing.shiftScale);
       if (score < HOLD_SCORE) return undefined;
@@ -47,7 +47,7 @@ export const rankShift: Kind = {
         high: Math.min(expected * spread, 1),
         unit: RANK_UNIT,
         because: [{ signal: "reqs_quantile_1h", local: 1 - here, expected: 1 - expected, p }],
-        summary: `top ${percent(here)} of this site by requests of ${NOW_MINUTES} minutes where the hour says ${percent(expected)}`,
+        summary: `top ${percent(here)} of this site by requests of ${NOW_MINUTES} minutes where the hour before says ${percent(expected)}`,
       };
     };
   },

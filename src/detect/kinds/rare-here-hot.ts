@@ -5,7 +5,7 @@
  */
 import { HOUR_MS } from "../../config.ts";
 import { REQS } from "../../window/tally.ts";
-import { above, NOW_MINUTES, nowReqs, quantileWorldwide, rhoOf } from "../standing.ts";
+import { above, beforeReqs, NOW_MINUTES, nowReqs, quantileWorldwide, rhoOf } from "../standing.ts";
 import { pOfScore, scoreOfZ, Z95 } from "../tail.ts";
 import type { Kind } from "../types.ts";
 import { percent, RANK_UNIT } from "../words.ts";
@@ -19,7 +19,6 @@ const HOT_MAX = 0.05;
 const KNOWN_SHARE_MIN = 0.8;
 /** Of one without a record it is believed that half of the world's fingerprints send more. */
 const UNKNOWN_ABOVE = 0.5;
-const HOUR_MINUTES = 60;
 
 export const rareHereHot: Kind = {
   name: "rare_here_hot",
@@ -42,8 +41,7 @@ export const rareHereHot: Kind = {
       const { centre, scale } = standing.rho;
       const score = scoreOfZ((rhoOf(1 - worldwide, here) - centre) / scale);
       if (score < HOLD_SCORE) return undefined;
-      // Its requests before, as if of as many minutes.
-      const before = ((hour - now) * NOW_MINUTES) / (HOUR_MINUTES - NOW_MINUTES);
+      const before = beforeReqs(hour, now);
       const expected = Math.min(worldwide / 10 ** centre, 1);
       const p = pOfScore(score);
       const known =

@@ -99,7 +99,12 @@ function live(run: Run, seed: number, log: (line: string) => void): Lived {
     makingMs += performance.now() - fromMs;
     engine.tick(site.readings.site());
     if (age % DAY_MINUTES === DAY_MINUTES - 1)
-      log(`quiet, budget ${budgetPerDay}: day ${(age + 1) / DAY_MINUTES}, ${engine.raises.length} raises`);
+      log(
+        `quiet, budget ${budgetPerDay}: day ${(age + 1) / DAY_MINUTES}, ${engine.raises.length} raises (${engine.raises
+          .map(({ kind }) => kind)
+          .slice(-5)
+          .join(" ")})`,
+      );
   }
   const warmMs = (START_MINUTE + warmMinutes) * MINUTE_MS;
   const raises = engine.raises.filter(({ atMs }) => atMs > warmMs);
