@@ -77,18 +77,21 @@ export function detect(input: DetectInput): DetectOutput {
     for (const ja4 of [...fingerprints].sort())
       step(input, output, name, ja4, verdicts?.get(ja4), found.seenAtMs.get(ja4));
   }
-  for (const event of output.events)
-    if (event.type === "cleared" && event.episode.kind === "slow_surge") endRise(memory, event);
+  for (const event of output.events) if (event.type === "cleared") endEpisode(memory, event, input.site);
   return output;
 }
 
-/** Told and over: the evidence for it must not raise it again. */
-function endRise(
+/** What was told and is over leaves something behind in what is known of its fingerprint. */
+function endEpisode(
   { habits, slow }: Memory,
   { episode, reason }: Extract<EpisodeEvent, { type: "cleared" }>,
+  site: Site,
 ): void {
   const slot = habits.slot(episode.ja4);
   if (slot === undefined) return;
+  if (episode.kind === "surge") habits.noteTold(slot, site.minuteNow, episode.last.observed);
+  if (episode.kind !== "slow_surge") return;
+  // The evidence for it must not raise it again.
   if (reason === "new_normal") slow.accept(slot, episode.last.observed);
   else slow.forget(slot);
 }

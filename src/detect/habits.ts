@@ -1,6 +1,6 @@
 /**
  * What a busy fingerprint usually does, beyond the hour that the windows hold: columns of numbers by slot, a slot for each
- * fingerprint that was ever busy enough to be tested (136 bytes of columns, and its name). Two views of it:
+ * fingerprint that was ever busy enough to be tested (76 bytes of columns, and its name). Two views of it:
  *
  *   day    mean and mean square of a minute's requests, faded with a half-life of twelve hours: what is strange for the
  *          last hour but not for the day is no surge
@@ -20,6 +20,10 @@ const CLIP_SIGMAS = 6;
 /** Fingerprints that are remembered, and what must be unseen before it is forgotten for another one. */
 const SLOTS_MAX = 65_536;
 const FIRST_SLOTS = 64;
+/** So many anomalies of a day, faded, are a habit. */
+const TOLD_HABIT = 2.4;
+/** Minutes are kept from here on: single precision holds the next thirty years of them exactly. */
+const BASE_MINUTE = 29_000_000;
 
 /** Columns of a slot. */
 export const COLUMNS = {
@@ -40,8 +44,10 @@ export const COLUMNS = {
   slowMiss: 14,
   slowSquare: 15,
   slowCross: 16,
+  told: 17,
+  toldMinute: 18,
 } as const;
-const COLUMN_COUNT = 17;
+const COLUMN_COUNT = 19;
 const LAYOUT = layoutOf("habits", ...Object.keys(COLUMNS), COLUMN_COUNT);
 
 /** Requests a minute: negative binomial with this mean and size. */
@@ -52,7 +58,7 @@ export interface DayView {
 
 export class Habits {
   #slots = new Map<string, number>();
-  #columns = new Float64Array(COLUMN_COUNT * FIRST_SLOTS);
+  #columns = new Float32Array(COLUMN_COUNT * FIRST_SLOTS);
   #free: number[] = [];
 
   get size(): number {
@@ -72,8 +78,20 @@ export class Habits {
     if ((slot + 1) * COLUMN_COUNT > this.#columns.length) this.#grow();
     this.#columns.fill(0, slot * COLUMN_COUNT, (slot + 1) * COLUMN_COUNT);
     this.#slots.set(ja4, slot);
-    this.set(slot, COLUMNS.seenMinute, minute);
+    this.set(slot, COLUMNS.seenMinute, minute - BASE_MINUTE);
     return slot;
+  }
+
+  /**
+   * An anomaly of its volume was told and is over. Twice a day may be two attacks; what comes the third time is what it does,
+   * and its day learns it.
+   */
+  noteTold(slot: number, minute: number, reqs: number): void {
+    const passed = Math.max(minute - BASE_MINUTE - this.get(slot, COLUMNS.toldMinute), 0);
+    const told = this.get(slot, COLUMNS.told) * 2 ** (-passed / HALF_LIFE_MINUTES) + 1;
+    this.set(slot, COLUMNS.told, told);
+    this.set(slot, COLUMNS.toldMinute, minute - BASE_MINUTE);
+    if (told >= TOLD_HABIT) this.#learn(slot, reqs);
   }
 
   get(slot: number, column: number): number {
@@ -90,8 +108,8 @@ export class Habits {
 
   /** A minute's requests; minutes that were skipped since the last one held none. */
   learnMinute(slot: number, minute: number, reqs: number): void {
-    const skipped = Math.max(minute - this.get(slot, COLUMNS.seenMinute) - 1, 0);
-    this.set(slot, COLUMNS.seenMinute, minute);
+    const skipped = Math.max(minute - BASE_MINUTE - this.get(slot, COLUMNS.seenMinute) - 1, 0);
+    this.set(slot, COLUMNS.seenMinute, minute - BASE_MINUTE);
     let n = this.get(slot, COLUMNS.dayMinutes);
     let mean = this.get(slot, COLUMNS.dayMean);
     let square = this.get(slot, COLUMNS.daySquare);
@@ -102,14 +120,21 @@ export class Habits {
       square *= faded;
       n += skipped;
     }
-    let w = reqs;
-    if (n >= DAY_MIN_MINUTES)
-      w = Math.min(w, mean + CLIP_SIGMAS * Math.sqrt(Math.max(square - mean * mean, mean, 1)));
-    n++;
+    this.set(slot, COLUMNS.dayMinutes, n);
+    this.set(slot, COLUMNS.dayMean, mean);
+    this.set(slot, COLUMNS.daySquare, square);
+    const sigma = Math.sqrt(Math.max(square - mean * mean, mean, 1));
+    this.#learn(slot, n < DAY_MIN_MINUTES ? reqs : Math.min(reqs, mean + CLIP_SIGMAS * sigma));
+  }
+
+  #learn(slot: number, reqs: number): void {
+    const n = this.get(slot, COLUMNS.dayMinutes) + 1;
+    const mean = this.get(slot, COLUMNS.dayMean);
+    const square = this.get(slot, COLUMNS.daySquare);
     const alpha = Math.max(1 / n, ALPHA_MIN);
     this.set(slot, COLUMNS.dayMinutes, n);
-    this.set(slot, COLUMNS.dayMean, mean + alpha * (w - mean));
-    this.set(slot, COLUMNS.daySquare, square + alpha * (w * w - square));
+    this.set(slot, COLUMNS.dayMean, mean + alpha * (reqs - mean));
+    this.set(slot, COLUMNS.daySquare, square + alpha * (reqs * reqs - square));
   }
 
   /** What a minute of the day holds; `undefined` before two hours are known. */
@@ -123,7 +148,7 @@ export class Habits {
   }
 
   #grow(): void {
-    const wider = new Float64Array(this.#columns.length * 2);
+    const wider = new Float32Array(this.#columns.length * 2);
     wider.set(this.#columns);
     this.#columns = wider;
   }
@@ -141,7 +166,7 @@ export class Habits {
 
   write(writer: ImageWriter): void {
     const names = [...this.#slots.keys()];
-    const columns = new Float64Array(names.length * COLUMN_COUNT);
+    const columns = new Float32Array(names.length * COLUMN_COUNT);
     let at = 0;
     for (const slot of this.#slots.values()) {
       columns.set(this.#columns.subarray(slot * COLUMN_COUNT, (slot + 1) * COLUMN_COUNT), at);
@@ -161,9 +186,8 @@ export class Habits {
     const text = new TextDecoder().decode(reader.bytes());
     const names = count === 0 ? [] : text.split("\n");
     const words = reader.words();
-    if (names.length !== count || words.length !== count * COLUMN_COUNT * 2)
-      throw new ImageError("malformed");
-    habits.#columns = new Float64Array(Math.max(count, FIRST_SLOTS) * COLUMN_COUNT);
+    if (names.length !== count || words.length !== count * COLUMN_COUNT) throw new ImageError("malformed");
+    habits.#columns = new Float32Array(Math.max(count, FIRST_SLOTS) * COLUMN_COUNT);
     new Uint32Array(habits.#columns.buffer).set(words);
     for (const [slot, name] of names.entries()) habits.#slots.set(name, slot);
     return habits;

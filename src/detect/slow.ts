@@ -44,6 +44,8 @@ const FROZEN_SUM = 5;
 const FROZEN_SHARE = 0.25;
 /** … for half a day: then it is the norm. */
 const FROZEN_BINS_MAX = 72;
+/** One bin says at most this much: a burst is no lasting rise. */
+const GAIN_MAX = 6;
 /** Evidence that counts for nothing more: what is over must not linger for days. */
 const SUM_MAX = 80;
 /** Of what a fingerprint reached before without being told, so much is taken off its evidence. */
@@ -144,7 +146,7 @@ export class SlowLevels {
         const rise = RISES[i]!;
         if (rise < SMALL_RISE && bins < BINS_MIN_SMALL) continue;
         const ratio = reqs * Math.log(rise) - (reqs + r) * Math.log((r + rise * mean) / (r + mean));
-        const gain = independent * ratio;
+        const gain = Math.min(independent * ratio, GAIN_MAX);
         const sum = Math.min(Math.max(habits.get(slot, SUMS[i]!) + gain, 0), SUM_MAX);
         habits.set(slot, SUMS[i]!, sum);
         most = Math.max(most, sum);

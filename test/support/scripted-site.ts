@@ -1,8 +1,10 @@
 /** A small site whose minutes are written down one by one, as the detectors see it. */
 import { MINUTE_MS } from "../../src/config.ts";
 import { type DetectOutput, detect } from "../../src/detect/engine.ts";
+import { Memory } from "../../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../src/detect/settings.ts";
 import type { Site, Subject } from "../../src/detect/types.ts";
+import type { GlobalSignals } from "../../src/signals/global.ts";
 import {
   addTally,
   FACTS,
@@ -34,9 +36,15 @@ function tallyOf({ reqs, newIps = 0, newPaths = 0, yes = {} }: ScriptedMinute): 
   return tally;
 }
 
+function globalOf(values: GlobalSignals["values"] | undefined, now: number): GlobalSignals | undefined {
+  return values === undefined ? undefined : { seenAtMs: now * MINUTE_MS, values };
+}
+
 export type Running = Pick<DetectOutput, "episodes" | "cleared">;
 
 export class ScriptedSite {
+  /** Cloudflare's signals of those that it knows. */
+  readonly globals = new Map<string, GlobalSignals["values"]>();
   readonly #rows = new Map<string, Map<number, Tally>>();
 
   put(ja4: string, minute: number, what: ScriptedMinute): this {
@@ -59,7 +67,7 @@ export class ScriptedSite {
       minute: (at) => rows.get(at),
       reqs: (at) => rows.get(at)?.[REQS] ?? 0,
       hour,
-      global: undefined,
+      global: globalOf(this.globals.get(ja4), now),
     };
   }
 
@@ -90,11 +98,13 @@ export class ScriptedSite {
     now: number,
     before: Running = { episodes: new Map(), cleared: new Map() },
     settings = DEFAULT_KIND_SETTINGS,
+    memory = new Memory(),
   ) {
     let id = 0;
     return detect({
       site: this.at(now),
       settings,
+      memory,
       ...before,
       cooldownMs: 10 * MINUTE_MS,
       newId: () => `a${now}-${id++}`,

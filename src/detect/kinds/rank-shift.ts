@@ -12,7 +12,7 @@ import { percent, RANK_UNIT } from "../words.ts";
 
 const ON_SCORE = 6;
 const HOLD_SCORE = 3;
-const FLOOR_SCORE = 7;
+const FLOOR_SCORE = 8;
 /** With less in the part of the hour before it had no standing to leave. */
 const BEFORE_MIN_REQS = 20;
 
