@@ -6,8 +6,10 @@ import { log, run } from "./lib/command.ts";
 import { attacks } from "./lib/evaluate/parts/attacks.ts";
 import { calibration } from "./lib/evaluate/parts/calibration.ts";
 import { controls } from "./lib/evaluate/parts/controls.ts";
+import { logs } from "./lib/evaluate/parts/logs.ts";
 import { power } from "./lib/evaluate/parts/power.ts";
 import { quiet } from "./lib/evaluate/parts/quiet.ts";
+import { series } from "./lib/evaluate/parts/series.ts";
 import { slow } from "./lib/evaluate/parts/slow.ts";
 import { readRealCounts } from "./lib/evaluate/real-counts.ts";
 import { markdown, type Part, plainText, type Section } from "./lib/evaluate/section.ts";
@@ -15,7 +17,7 @@ import { Failure } from "./lib/failure.ts";
 import { parseFlags } from "./lib/flags.ts";
 import { ROOT } from "./lib/paths.ts";
 
-const PARTS: readonly Part[] = [attacks, controls, quiet, power, slow, calibration];
+const PARTS: readonly Part[] = [attacks, controls, quiet, power, slow, calibration, series, logs];
 const DATA_DEFAULT = join(ROOT, "..", "shared", "data", "count-series");
 const OPTIONS = {
   quick: { type: "boolean" },

@@ -10,7 +10,7 @@ import { pOfScore } from "./tail.ts";
 import type { Episode, GroupKind, Kind, KindName, KindSettings, Site, Subject, Verdict } from "./types.ts";
 
 /** No raise below this calibrated score, where a kind says nothing else. */
-export const FLOOR_SCORE = 6;
+const FLOOR_SCORE = 6;
 /** With fewer requests than this share of what raises, a minute is no test. */
 const TEST_REQS_SHARE = 0.5;
 const VOLUME_KINDS: ReadonlySet<KindName> = new Set(["surge", "slow_surge", "newcomer"]);

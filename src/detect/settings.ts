@@ -27,7 +27,8 @@ export const DEFAULT_KIND_SETTINGS: Record<KindName, KindSettings> = {
   rare_here_hot: { enabled: true, minReqs: 200, minEffect: 3 },
   // Places among the site's fingerprints, ten times nearer to the top.
   rank_shift: { enabled: true, minReqs: 200, minEffect: 10 },
-  ua_rotation: { enabled: true, minReqs: 50, minEffect: 2 },
+  // Ten new agents in a minute tell by themselves.
+  ua_rotation: { enabled: true, minReqs: 10, minEffect: 2 },
   path_scan: { enabled: true, minReqs: 50, minEffect: 2 },
   error_burst: { enabled: true, minReqs: 50, minEffect: 2 },
   cache_bust: { enabled: true, minReqs: 50, minEffect: 2 },

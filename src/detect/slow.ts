@@ -18,7 +18,7 @@ import type { Site, Subject } from "./types.ts";
 export const BIN_MINUTES = 10;
 const HOUR_BINS = 6;
 /** Sizes of rise that are looked for. */
-export const RISES = [1.2, 2, 5] as const;
+const RISES = [1.2, 2, 5] as const;
 const SUMS = [COLUMNS.sum0, COLUMNS.sum1, COLUMNS.sum2] as const;
 const HALF_LIFE_BINS = 144;
 const ALPHA_MIN = 1 - 2 ** (-1 / HALF_LIFE_BINS);
@@ -51,7 +51,7 @@ const SUM_MAX = 80;
 /** Of what a fingerprint reached before without being told, so much is taken off its evidence. */
 const TOP_SHARE = 0.75;
 /** The hour that a fingerprint must be busy in to have a level. */
-export const SLOW_MIN_REQS = 50;
+const SLOW_MIN_REQS = 50;
 /** Of the hour, that must be usual: less comes in clumps that look like a rise. */
 export const SLOW_MIN_USUAL = 120;
 /** The site's shape: fingerprints that must tell, the least level of one that does, what one counts at most. */

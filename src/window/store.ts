@@ -194,6 +194,11 @@ export class Store {
     }
   }
 
+  /** Whether it was not seen after a time: most of an hour are not there in its last minutes, and need no look at what they did. */
+  isGoneBy(id: number, ms: number): boolean {
+    return id >= FIRST_ID && this.fingerprints.lastSeenMs(id) <= ms;
+  }
+
   /** Requests of one minute. Inboxes must be settled. */
   minuteReqs(id: number, minute: number): number {
     const { fingerprints, rows, tracked } = this;

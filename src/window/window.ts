@@ -172,7 +172,7 @@ export class Window {
 
   /** Its tally of one minute of the hour, likewise; `undefined` without requests. */
   minute(id: number, minute: number): Tally | undefined {
-    if (this.#isGoneBy(id, minute)) return undefined;
+    if (this.#store.isGoneBy(id, minute * MINUTE_MS)) return undefined;
     this.#store.tracked.settle();
     this.#tally.fill(0);
     this.#store.sumMinute(id, minute, this.#tally);
@@ -181,23 +181,16 @@ export class Window {
 
   /** Its requests in one minute of the hour. */
   minuteReqs(id: number, minute: number): number {
-    if (this.#isGoneBy(id, minute)) return 0;
+    if (this.#store.isGoneBy(id, minute * MINUTE_MS)) return 0;
     this.#store.tracked.settle();
     return this.#store.minuteReqs(id, minute);
-  }
-
-  /** Most fingerprints of an hour are not there in its last minutes, and need no look at what they did. */
-  #isGoneBy(id: number, minute: number): boolean {
-    return id >= FIRST_ID && this.#store.fingerprints.lastSeenMs(id) <= minute * MINUTE_MS;
   }
 
   /** Its requests in a window. */
   reqs(id: number, window: WindowName): number {
     this.#store.tracked.settle();
     if (window === "1h") return this.#store.hourReqs(id);
-    const { fingerprints } = this.#store;
-    // Most fingerprints of an hour are not there in its last minutes.
-    if (id >= FIRST_ID && fingerprints.lastSeenMs(id) <= windowFrom(window, this.#nowMs)) return 0;
+    if (this.#store.isGoneBy(id, windowFrom(window, this.#nowMs))) return 0;
     return this.#store.reqsSince(id, this.#firstSlot(window));
   }
 

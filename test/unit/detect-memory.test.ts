@@ -20,12 +20,12 @@ const DAY_MS = 24 * HOUR_MS;
 const NOTHING = { episodes: new Map(), cleared: new Map() };
 
 describe("recalibration", () => {
-  it("TAIL-1: before anything is learned a score is believed as it is", () => {
+  it("RECAL-1: before anything is learned a score is believed as it is", () => {
     for (const score of [0, 0.5, 1.7, 3, 4, 8, 30])
       expect(calibrated(newTail(), score)).toBeCloseTo(score, 9);
   });
 
-  it("TAIL-2: whatever was learned, the calibrated score rises with the test's and is never above it", () => {
+  it("RECAL-2: whatever was learned, the calibrated score rises with the test's and is never above it", () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0, max: 30, noNaN: true }), { maxLength: 2_000 }),
@@ -45,7 +45,7 @@ describe("recalibration", () => {
   });
 
   for (const seed of [1, 2, 3])
-    it(`TAIL-3: of tests that are too sure, p ≤ 1e-4 comes about once in 10,000 after a while (seed ${seed})`, () => {
+    it(`RECAL-3: of tests that are too sure, p ≤ 1e-4 comes about once in 10,000 after a while (seed ${seed})`, () => {
       const dice = new Dice(seed, "tail");
       const tail = newTail();
       let below = 0;

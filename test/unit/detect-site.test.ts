@@ -39,7 +39,11 @@ class Story {
   #nowMs = 3_600_000;
   #ids = 0;
 
-  constructor(readonly firstDataMs = 0) {}
+  readonly firstDataMs: number;
+
+  constructor(firstDataMs = 0) {
+    this.firstDataMs = firstDataMs;
+  }
 
   live(seconds: number, pulse: (at: number) => Partial<Pulse>): this {
     for (let at = 0; at < seconds; at += 5) {

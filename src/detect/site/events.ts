@@ -67,7 +67,8 @@ const SOURCE_MINUTES = 2;
 const SOURCE_MIN = 20;
 /** What must hold for so long before it is told: one bad minute is none. */
 const PATIENCE_MS: Record<SiteKind, number> = {
-  flash_crowd: 10_000,
+  // Most of the busy fingerprints agree: that is no accident of a moment.
+  flash_crowd: 0,
   outage: 45_000,
   blind: 2 * MINUTE_MS,
   double_source: 2 * MINUTE_MS,

@@ -18,7 +18,7 @@ const POINT_WEIGHT_MAX = 50;
 const TELLER_MIN_KNOWN = 10;
 const FAILING_RISE = 0.25;
 /** Fingerprints that must tell before a factor is believed, and what is no crowd. */
-const CROWD_POINTS_MIN = 8;
+const CROWD_POINTS_MIN = 5;
 const CROWD_MIN = 1.3;
 
 const ERRORS_KNOWN = FACTS + 2 * RATIO_INDEX.error;
