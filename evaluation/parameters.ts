@@ -73,8 +73,8 @@ export const BACKGROUND = {
 export const QUIET = {
   warmUpHours: 3,
   full: [
-    { budgetPerDay: 0.1, fingerprints: 10_000, days: 14 },
-    { budgetPerDay: 1, fingerprints: 20_000, days: 7 },
+    { budgetPerDay: 0.1, fingerprints: 10_000, days: 10 },
+    { budgetPerDay: 1, fingerprints: 10_000, days: 7 },
     { budgetPerDay: 10, fingerprints: 20_000, days: 7 },
   ],
   long: [

@@ -24,6 +24,7 @@ const HALF_LIFE_DAYS = 7;
 /** What is known before anything is seen counts as so many candidates, in so many days. */
 const PRIOR_EXCESS_WEIGHT = 15;
 const PRIOR_DAYS = 0.1;
+const THOUSAND = 1_000;
 /** σ is taken so many standard errors high: a promise holds with 95 %, not on average. */
 const EXCESS_MARGIN = 1;
 /** Ticks further apart than this are a pause: the time between them held no tests. */
@@ -32,7 +33,7 @@ const PAUSE_MS = 5 * 60_000;
 interface Terms {
   /** Of the budget; all kinds' together at most 1. */
   share: number;
-  /** Candidates a day and their mean excess, before any is seen. */
+  /** Candidates a day of a thousand fingerprints (or fewer) and their mean excess, before any is seen. */
   perDay: number;
   excess: number;
   /** Never asked for more than this score: what is beyond doubt is raised on any site. */
@@ -42,11 +43,11 @@ interface Terms {
 const STRICTER_SCORE = 3;
 const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9 };
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
-  surge: { share: 0.3 },
+  surge: { share: 0.3, excess: 1.1 },
   newcomer: { share: 0.1 },
-  rank_shift: { perDay: 3, excess: 1.5, most: 25 },
+  rank_shift: { perDay: 3, excess: 2, most: 25 },
   // Its evidence gathers without end: more of it can be asked for.
-  slow_surge: { share: 0.2, perDay: 60, excess: 1.5, most: 25 },
+  slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 25 },
 };
 
 interface Candidate {
@@ -74,10 +75,14 @@ export class EpisodePool {
     this.state = state;
   }
 
-  /** The calibrated score from which on this kind raises; `budgetPerDay`: of all kinds on this shard. */
-  threshold(budgetPerDay: number, floor: number): number {
+  /**
+   * The calibrated score from which on this kind raises. `budgetPerDay`: of all kinds on this shard, which has so many
+   * `fingerprints`.
+   */
+  threshold(budgetPerDay: number, floor: number, fingerprints = 0): number {
     const { candidates, days } = this.state;
-    const perDay = (candidates + this.#terms.perDay * PRIOR_DAYS) / (days + PRIOR_DAYS);
+    const expected = this.#terms.perDay * Math.max(fingerprints / THOUSAND, 1);
+    const perDay = (candidates + expected * PRIOR_DAYS) / (days + PRIOR_DAYS);
     const sigma = this.#meanExcess() * (1 + EXCESS_MARGIN / Math.sqrt(candidates + PRIOR_EXCESS_WEIGHT));
     const allowed = Math.max(budgetPerDay * this.#terms.share, 1e-6);
     // Whoever wants less than one a day wants doubt ruled out further.

@@ -39,7 +39,8 @@ class Court {
     this.hearing = hearing;
     this.tail = memory.tail(kind.name);
     this.#pool = memory.pool(kind.name);
-    this.#threshold = this.#pool.threshold(hearing.budgetPerDay, kind.floorScore ?? FLOOR_SCORE);
+    const floor = kind.floorScore ?? FLOOR_SCORE;
+    this.#threshold = this.#pool.threshold(hearing.budgetPerDay, floor, memory.fingerprints);
   }
 
   /** All fingerprints were heard: what is strange enough for the budget may raise. */

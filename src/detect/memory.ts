@@ -38,6 +38,8 @@ export class Memory {
   readonly #tails: Partial<Record<KindName, TailState>>;
   readonly #pools = new Map<KindName, EpisodePool>();
   #learntMinute: number;
+  /** Of the hour, when it was last looked at. */
+  fingerprints = 0;
   readonly #arrivals = newest(arrivalsOf);
   readonly #standing = newest(standingOf);
   readonly #offsets = newest((site) => fitOffsets(site.subjects()));
@@ -92,8 +94,11 @@ export class Memory {
   /** Takes in everything up to `due`. `isAnomalous`: what a fingerprint does now is nothing to get used to. */
   learn(site: Site, due: number, isAnomalous: (ja4: string) => boolean): void {
     const minutes = historyMinutes(site, due + 1).filter((minute) => minute > this.#learntMinute);
-    if (minutes.length > 0)
-      for (const subject of site.subjects()) this.#learnMinutes(subject, minutes, isAnomalous);
+    this.fingerprints = 0;
+    for (const subject of site.subjects()) {
+      this.fingerprints++;
+      this.#learnMinutes(subject, minutes, isAnomalous);
+    }
     this.#learntMinute = due;
     const ended = Math.floor((due + 1) / BIN_MINUTES) * BIN_MINUTES;
     this.slow.close(site, ended, isAnomalous);

@@ -12,7 +12,9 @@ import {
 } from "../../src/config.ts";
 import { detect } from "../../src/detect/engine.ts";
 import type { Cleared } from "../../src/detect/episode.ts";
+import { Memory } from "../../src/detect/memory.ts";
 import { DEFAULT_KIND_SETTINGS } from "../../src/detect/settings.ts";
+import { pulseOf } from "../../src/detect/site/pulse.ts";
 import { siteOf } from "../../src/detect/site-view.ts";
 import type { Episode, EpisodeEvent } from "../../src/detect/types.ts";
 import { collect } from "../../src/edge/collect.ts";
@@ -28,6 +30,7 @@ const MAP = { epoch: 1, shards: SHARDS_DEFAULT };
 
 interface Shard {
   window: Window;
+  memory: Memory;
   episodes: ReadonlyMap<string, Episode>;
   cleared: ReadonlyMap<string, Cleared>;
 }
@@ -35,7 +38,7 @@ interface Shard {
 /** The site without its platform: what is sent counts at once, and each shard ticks every 5 s from NOW on. */
 class OfflineSite {
   readonly #shards = Array.from({ length: SHARDS_DEFAULT }, (): Shard => {
-    return { window: new Window(0), episodes: new Map(), cleared: new Map() };
+    return { window: new Window(0), memory: new Memory(), episodes: new Map(), cleared: new Map() };
   });
   readonly #hash = new KeyedHash(new Uint8Array(16).fill(7));
   readonly #agents = new UserAgentClassifier();
@@ -54,11 +57,13 @@ class OfflineSite {
 
   tick(nowMs: number): EpisodeEvent[] {
     const firstDataMs = Math.min(...this.#shards.map(({ window }) => window.firstDataMs || nowMs));
+    for (const { window } of this.#shards) window.advance(nowMs);
+    const pulses = this.#shards.map(({ window }) => pulseOf(siteOf(window, firstDataMs)));
     return this.#shards.flatMap((shard) => {
-      shard.window.advance(nowMs);
       const found = detect({
         site: siteOf(shard.window, firstDataMs),
         settings: DEFAULT_KIND_SETTINGS,
+        ...{ memory: shard.memory, pulses },
         episodes: shard.episodes,
         cleared: shard.cleared,
         cooldownMs: COOLDOWN_DEFAULT_MS,

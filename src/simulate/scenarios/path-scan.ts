@@ -40,7 +40,7 @@ export const pathScan: Scenario = {
       startMs: stage.startMs,
       endMs: stage.startMs + DURATION_MS,
       expects: ["path_scan", "error_burst"],
-      also: ["surge", "slow_surge", "divergence", "rank_shift", "rare_here_hot"],
+      also: ["surge", "slow_surge", "cache_bust", "bot_shift", "divergence", "rank_shift", "rare_here_hot"],
     };
     const asn = RENTED[stage.round % RENTED.length] ?? 0;
     return perSecond(stage, label, {

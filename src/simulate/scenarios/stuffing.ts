@@ -22,7 +22,15 @@ export const stuffing: Scenario = {
       startMs: stage.startMs,
       endMs: stage.startMs + DURATION_MS,
       expects: ["surge", "error_burst"],
-      also: ["slow_surge", "ip_spread", "divergence", "rank_shift", "rare_here_hot"],
+      also: [
+        "slow_surge",
+        "ip_spread",
+        "cache_bust",
+        "bot_shift",
+        "divergence",
+        "rank_shift",
+        "rare_here_hot",
+      ],
     };
     return perSecond(stage, label, {
       rate: () => REQS_PER_SECOND,

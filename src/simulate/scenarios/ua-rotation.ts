@@ -41,7 +41,16 @@ export const uaRotation: Scenario = {
       startMs: stage.startMs,
       endMs: stage.startMs + DURATION_MS,
       expects: ["ua_rotation"],
-      also: ["surge", "slow_surge", "divergence", "bot_shift", "ip_spread", "rank_shift", "rare_here_hot"],
+      also: [
+        "surge",
+        "slow_surge",
+        "divergence",
+        "bot_shift",
+        "ip_spread",
+        "cache_bust",
+        "rank_shift",
+        "rare_here_hot",
+      ],
     };
     return perSecond(stage, label, {
       rate: () => REQS_PER_SECOND,
