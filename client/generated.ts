@@ -23,7 +23,7 @@ export interface Schemas {
   };
   Anomaly: {
     anomaly_id: string;
-    kind: "surge" | "slow_surge" | "newcomer" | "divergence" | "impostor" | "ua_rotation" | "path_scan" | "error_burst" | "cache_bust" | "ip_spread" | "bot_shift" | "family_swarm";
+    kind: "surge" | "slow_surge" | "newcomer" | "divergence" | "impostor" | "rare_here_hot" | "rank_shift" | "ua_rotation" | "path_scan" | "error_burst" | "cache_bust" | "ip_spread" | "bot_shift" | "family_swarm";
     ja4: string;
     severity: "info" | "warning" | "critical";
     score: number;
