@@ -44,7 +44,7 @@ const STRICTER_SCORE = 3;
 const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9 };
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   surge: { share: 0.3, excess: 1.1 },
-  newcomer: { share: 0.1 },
+  newcomer: { share: 0.1, excess: 1.2 },
   rank_shift: { perDay: 3, excess: 2, most: 25 },
   // Its evidence gathers without end: more of it can be asked for.
   slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 25 },

@@ -3,6 +3,7 @@ import { disk } from "./disk.ts";
 import { evictions } from "./evictions.ts";
 import type { Fault } from "./fault.ts";
 import { feed, feedAgain } from "./feed.ts";
+import { flood } from "./flood.ts";
 import { fuzz } from "./fuzz.ts";
 import { hostile } from "./hostile.ts";
 import { hour } from "./hour.ts";
@@ -30,6 +31,7 @@ export const FAULTS: readonly Fault[] = [
   versions,
   parts,
   overload,
+  flood,
   fuzz,
   hostile,
 ];

@@ -4,7 +4,8 @@
  * whoever goes quiet falls, every night, and is no anomaly.
  */
 import { HOUR_MS } from "../../config.ts";
-import { REQS } from "../../window/tally.ts";
+import { REQS, ratioOf } from "../../window/tally.ts";
+import { RATIO_INDEX } from "../../wire/flags.ts";
 import { above, beforeReqs, NOW_MINUTES, nowReqs, quantileWorldwide } from "../standing.ts";
 import { pOfScore, scoreOfZ, Z95 } from "../tail.ts";
 import type { Kind } from "../types.ts";
@@ -12,7 +13,9 @@ import { percent, RANK_UNIT } from "../words.ts";
 
 const ON_SCORE = 6;
 const HOLD_SCORE = 3;
-const FLOOR_SCORE = 8;
+const FLOOR_SCORE = 9;
+/** A crawler that begins its round leaps every time. */
+const BOT_RATIO_MAX = 0.95;
 /** With less in the part of the hour before it had no standing to leave. */
 const BEFORE_MIN_REQS = 20;
 
@@ -24,8 +27,10 @@ export const rankShift: Kind = {
   prepare(site, settings, memory) {
     return (subject, minute) => {
       if (minute !== site.minuteNow || quantileWorldwide(subject) === undefined) return undefined;
-      const hour = subject.hour[REQS]!;
+      const tally = subject.hour;
+      const hour = tally[REQS]!;
       if (hour < settings.minReqs) return undefined;
+      if ((ratioOf(tally, 0, RATIO_INDEX.bot) ?? 0) >= BOT_RATIO_MAX) return undefined;
       const now = nowReqs(subject, minute);
       const standing = memory.standing(site);
       if (standing === undefined || now === 0 || hour - now < BEFORE_MIN_REQS) return undefined;
