@@ -148,6 +148,13 @@ export const SLOW = {
   quick: { repeats: 1, copies: 1 },
 } as const;
 
+/** The same sites with one step of the engine left out. */
+export const ABLATIONS = {
+  warmUpHours: 3,
+  full: { fingerprints: 2_000, quietHours: 27, crowdHours: 6 },
+  quick: { fingerprints: 60, quietHours: 3, crowdHours: 3 },
+} as const;
+
 /** How often p is at most α on quiet traffic. */
 export const CALIBRATION = {
   alphas: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6],

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SEEDS } from "../evaluation/parameters.ts";
 import { log, run } from "./lib/command.ts";
+import { ablations } from "./lib/evaluate/parts/ablations.ts";
 import { attacks } from "./lib/evaluate/parts/attacks.ts";
 import { calibration } from "./lib/evaluate/parts/calibration.ts";
 import { controls } from "./lib/evaluate/parts/controls.ts";
@@ -17,7 +18,7 @@ import { Failure } from "./lib/failure.ts";
 import { parseFlags } from "./lib/flags.ts";
 import { ROOT } from "./lib/paths.ts";
 
-const PARTS: readonly Part[] = [attacks, controls, quiet, power, slow, calibration, series, logs];
+const PARTS: readonly Part[] = [attacks, controls, quiet, power, slow, calibration, series, logs, ablations];
 const DATA_DEFAULT = join(ROOT, "..", "shared", "data", "count-series");
 const OPTIONS = {
   quick: { type: "boolean" },

@@ -31,6 +31,9 @@ export interface EngineOptions {
   kinds?: readonly (Kind | GroupKind)[];
   settings?: Record<KindName, KindSettings>;
   budgetPerDay?: number;
+  memory?: Memory;
+  /** Nobody tells it what the whole site does. */
+  withoutCrowd?: boolean;
 }
 
 export class Engine {
@@ -43,7 +46,7 @@ export class Engine {
   #episodes: ReadonlyMap<string, Episode> = new Map();
   #cleared: ReadonlyMap<string, Cleared> = new Map();
   #ids = 0;
-  readonly memory = new Memory();
+  readonly memory: Memory;
   #running: ReadonlyMap<SiteKind, SiteEpisode> = new Map();
   #trace = NO_TRACE;
   /** What was told of the site as a whole. */
@@ -51,6 +54,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     this.#options = options;
+    this.memory = options.memory ?? new Memory();
   }
 
   /** Bytes of what runs, as the shard stores it. */
@@ -63,7 +67,7 @@ export class Engine {
     const pulses = [pulseOf(site)];
     const found = detect({
       site,
-      pulses,
+      pulses: this.#options.withoutCrowd === true ? [] : pulses,
       settings: this.#options.settings ?? DEFAULT_KIND_SETTINGS,
       episodes: this.#episodes,
       cleared: this.#cleared,
