@@ -16,8 +16,6 @@ import type { KindName } from "./types.ts";
 export const CANDIDATE_SCORE = 4;
 /** A candidate is over when it was not strange for so long. */
 const CANDIDATE_GAP_MS = 5 * 60_000;
-/** An excess beyond this is no chance. */
-const EXCESS_MAX = 9;
 const DAY_MS = 24 * HOUR_MS;
 /** What is remembered fades with this half-life. */
 const HALF_LIFE_DAYS = 7;
@@ -38,16 +36,19 @@ interface Terms {
   excess: number;
   /** Never asked for more than this score: what is beyond doubt is raised on any site. */
   most: number;
+  /** An excess beyond this is no chance. */
+  chance: number;
 }
 /** By so much for each tenth of a budget below one a day. */
 const STRICTER_SCORE = 3;
-const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9 };
+const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9, chance: 9 };
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
-  surge: { share: 0.3, excess: 1.1 },
-  newcomer: { share: 0.1, excess: 1.2 },
-  rank_shift: { perDay: 3, excess: 2, most: 25 },
+  surge: { share: 0.3, excess: 1.1, most: 12 },
+  // Newcomers as busy as a flood are nothing strange on a large site: there it must say so by itself.
+  newcomer: { share: 0.1, excess: 1.2, most: 25, chance: 30 },
+  rank_shift: { perDay: 3, excess: 2, most: 25, chance: 30 },
   // Its evidence gathers without end: more of it can be asked for.
-  slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 25 },
+  slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 25, chance: 30 },
 };
 
 interface Candidate {
@@ -106,7 +107,7 @@ export class EpisodePool {
     for (const [ja4, { peak, isAttack, seenAtMs }] of this.#open) {
       if (nowMs - seenAtMs < CANDIDATE_GAP_MS) continue;
       this.#open.delete(ja4);
-      if (isAttack || peak - CANDIDATE_SCORE > EXCESS_MAX) continue;
+      if (isAttack || peak - CANDIDATE_SCORE > this.#terms.chance) continue;
       const excess = Math.min(peak, threshold + this.#meanExcess()) - CANDIDATE_SCORE;
       this.state.candidates++;
       this.state.excess += excess;
