@@ -6,6 +6,7 @@
 import { HOUR_MS } from "../../config.ts";
 import { FACTS } from "../../window/tally.ts";
 import { RATIO_INDEX } from "../../wire/flags.ts";
+import { ageMinutes, bornHere, NEWBORN_MINUTES } from "../history.ts";
 import { type ShareTest, shareTester } from "../shares.ts";
 import { pOfScore } from "../tail.ts";
 import type { Kind } from "../types.ts";
@@ -36,6 +37,8 @@ export const botShift: Kind = {
     return (subject, minute) => {
       const n = subject.minute(minute)?.[KNOWN] ?? 0;
       if (n < settings.minReqs * HOLD_REQS_SHARE) return undefined;
+      // Who has no past has nothing to turn from.
+      if (bornHere(subject, site) && ageMinutes(subject, minute) <= NEWBORN_MINUTES) return undefined;
       let found = up(subject, minute, { withSite: true });
       if (found !== undefined && found.k < n * found.expected) {
         const fallen = down(subject, minute, { withSite: true });
