@@ -48,7 +48,7 @@ const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   newcomer: { share: 0.1, excess: 1.2, most: 25, chance: 30 },
   rank_shift: { perDay: 3, excess: 2, most: 25, chance: 30 },
   // Its evidence gathers without end: more of it can be asked for.
-  slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 25, chance: 30 },
+  slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 28, chance: 30 },
 };
 
 interface Candidate {

@@ -47,6 +47,9 @@ export interface Offset {
 }
 export type OffsetFit = Record<DivergingRatio, Offset>;
 
+/** What is compared with the world: a tally of an hour, or of less. */
+export type Compared = Pick<Subject, "hour" | "global">;
+
 export interface Divergence {
   signal: DivergingSignal;
   local: number;
@@ -119,7 +122,7 @@ export function expectedRatio(offset: Offset, worldwide: number): { expected: nu
  * is left out: absence is neutral. p is two-sided and the weaker of two: the beta-binomial's, which knows how few the
  * requests are, and that of the distance in logits, whose scatter was measured; either alone is too sure somewhere.
  */
-export function divergences(subject: Subject, fit: OffsetFit): Divergence[] {
+export function divergences(subject: Compared, fit: OffsetFit): Divergence[] {
   const found: Divergence[] = [];
   // Each of these is read anew whenever it is asked for.
   const worldwide = subject.global?.values;

@@ -157,7 +157,7 @@ describe("a day of a fingerprint", () => {
 
 describe("lasting rises", () => {
   const options = { seed: 7, fingerprints: 60 };
-  const WARM_MINUTES = 14 * 60;
+  const WARM_MINUTES = 25 * 60;
 
   function live(weather: (test: Member) => Weather, minutes: number) {
     const test = memberOf(new Dice(7, "slow"), "app", 120, options);

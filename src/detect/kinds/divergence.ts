@@ -1,20 +1,24 @@
 /**
- * `divergence`: over the last hour one of a fingerprint's ratios is far from what the same fingerprint shows on the
- * rest of the Internet, after this site's own offset is taken out.
+ * `divergence`: over the last hour, or its last five minutes, one of a fingerprint's ratios is far from what the same
+ * fingerprint shows on the rest of the Internet, after this site's own offset is taken out.
  */
 import { HOUR_MS } from "../../config.ts";
+import { REQS, TALLY_WIDTH, type Tally } from "../../window/tally.ts";
 import { divergences, expectedRatio, type OffsetFit } from "../offsets.ts";
 import {
   distance,
+  fiveMinutes,
   HOLD_DISTANCE,
   isOlderOfTwo,
   isRecent,
   knownIn,
   ON_DISTANCE,
   ratioOfSignal,
+  type Stretch,
+  scoreOfTwo,
 } from "../ratios.ts";
-import { Z95 } from "../tail.ts";
-import type { Kind, KindSettings, Subject, Verdict } from "../types.ts";
+import { pOfScore, Z95 } from "../tail.ts";
+import type { Kind, KindSettings, Verdict } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
 
 const ON_SCORE = 6;
@@ -29,23 +33,33 @@ export const divergence: Kind = {
   isOfHour: true,
   prepare(site, settings, memory) {
     const fit = memory.offsets(site);
-    return (subject, minute) =>
-      isOlderOfTwo(site, subject, minute) ? undefined : testDivergence(subject, minute, fit, settings);
+    const recent: Tally = new Uint32Array(TALLY_WIDTH);
+    return (subject, minute) => {
+      const { hour, global } = subject;
+      if (global === undefined || isOlderOfTwo(site, subject, minute)) return undefined;
+      if (hour[REQS]! < settings.minReqs * HOLD_REQS_SHARE) return undefined;
+      const ofHour = testDivergence({ subject, minute, compared: subject, window: "1h" }, fit, settings);
+      if (ofHour?.on === true) return ofHour;
+      // What a busy client turned to is lost in its hour.
+      const compared = { hour: fiveMinutes(subject, minute, recent), global };
+      if (recent[REQS]! < settings.minReqs) return ofHour;
+      const ofNow = testDivergence({ subject, minute, compared, window: "5m" }, fit, settings);
+      return ofNow?.on === true ? ofNow : ofHour;
+    };
   },
 };
 
 function testDivergence(
-  subject: Subject,
-  minute: number,
+  { subject, minute, compared, window }: Stretch,
   fit: OffsetFit,
   settings: KindSettings,
 ): Verdict | undefined {
   const least = settings.minReqs * HOLD_REQS_SHARE;
-  if (subject.global === undefined) return undefined;
-  const found = divergences(subject, fit);
-  const main = found.find((one) => knownIn(subject, one) >= least && distance(one) >= HOLD_DISTANCE);
+  const found = divergences(compared, fit);
+  const main = found.find((one) => knownIn(compared, one) >= least && distance(one) >= HOLD_DISTANCE);
   if (main === undefined) return undefined;
-  const n = knownIn(subject, main);
+  const score = scoreOfTwo(main.score, window);
+  const n = knownIn(compared, main);
   const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
   const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
   const enough =
@@ -55,11 +69,11 @@ function testDivergence(
     shareEffect(main.local, main.expected) >= settings.minEffect;
   const others = found.filter((one) => one !== main && one.score >= BECAUSE_SCORE);
   return {
-    p: main.p,
-    score: main.score,
-    on: enough && main.score >= ON_SCORE,
-    hold: main.score >= HOLD_SCORE,
-    window: "1h",
+    p: pOfScore(score),
+    score,
+    on: enough && score >= ON_SCORE,
+    hold: score >= HOLD_SCORE,
+    window,
     observed: main.local,
     expected: main.expected,
     low: Math.max(expected - Z95 * sd, 0),

@@ -1,22 +1,32 @@
 /**
  * `impostor`: a fingerprint that is a browser's on the rest of the Internet and behaves like none here: at least two of its
- * ratios of the last hour agree, fewer requests with a browser's user agent, over HTTP/2 or 3, answered from the cache, or
+ * ratios of the last hour, or of its last five minutes, agree, fewer requests with a browser's user agent, over HTTP/2 or 3, answered from the cache, or
  * more that heuristics caught. One ratio alone is `divergence`, which may run beside it and says nothing of browsers.
  */
 import { HOUR_MS } from "../../config.ts";
+import { REQS, TALLY_WIDTH, type Tally } from "../../window/tally.ts";
 import { cauchyCombination } from "../cauchy.ts";
-import { type Divergence, type DivergingSignal, divergences, expectedRatio } from "../offsets.ts";
+import {
+  type Divergence,
+  type DivergingSignal,
+  divergences,
+  expectedRatio,
+  type OffsetFit,
+} from "../offsets.ts";
 import {
   distance,
+  fiveMinutes,
   HOLD_DISTANCE,
   isOlderOfTwo,
   isRecent,
   knownIn,
   ON_DISTANCE,
   ratioOfSignal,
+  type Stretch,
+  scoreOfTwo,
 } from "../ratios.ts";
 import { pOfScore, SCORE_MAX, Z95 } from "../tail.ts";
-import type { Kind } from "../types.ts";
+import type { Kind, KindSettings, Verdict } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
 
 const ON_SCORE = 6;
@@ -41,50 +51,65 @@ export const impostor: Kind = {
   isOfHour: true,
   prepare(site, settings, memory) {
     const fit = memory.offsets(site);
+    const recent: Tally = new Uint32Array(TALLY_WIDTH);
     return (subject, minute) => {
       if (isOlderOfTwo(site, subject, minute)) return undefined;
-      if (subject.hour[0]! < settings.minReqs * HOLD_REQS_SHARE) return undefined;
-      if ((subject.global?.values.browser_ratio_1h ?? 0) < BROWSER_MIN) return undefined;
-      const all = divergences(subject, fit);
-      const isOff = (one: Divergence) => WAY[one.signal] * (one.local - one.expected) > 0;
-      const agreeing = all.filter(
-        (one) => isOff(one) && distance(one) >= HOLD_DISTANCE && one.score >= AGREES_SCORE,
-      );
-      const [main] = agreeing;
-      if (main === undefined || agreeing.length < AGREEING_MIN) return undefined;
-      // Two-sided p's become those of the one way; what lies off the other way speaks against it.
-      const p = cauchyCombination(all.map((one) => (isOff(one) ? one.p / 2 : 1 - one.p / 2)));
-      const score = Math.min(-Math.log10(p), SCORE_MAX);
-      const n = knownIn(subject, main);
-      const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
-      const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
-      const strong = agreeing.filter(
-        (one) =>
-          distance(one) >= ON_DISTANCE &&
-          knownIn(subject, one) >= settings.minReqs &&
-          shareEffect(one.local, one.expected) >= settings.minEffect &&
-          isRecent(subject, minute, one),
-      );
-      return {
-        p: pOfScore(score),
-        score,
-        on: strong.length >= AGREEING_MIN && score >= ON_SCORE,
-        hold: score >= HOLD_SCORE,
-        window: "1h",
-        observed: main.local,
-        expected: main.expected,
-        low: Math.max(expected - Z95 * sd, 0),
-        high: Math.min(expected + Z95 * sd, 1),
-        unit: SHARE_UNIT,
-        because: agreeing.map(({ signal, local, expected: usual, global, p: own }) => {
-          return { signal, local, expected: usual, global, p: own };
-        }),
-        summary:
-          `a browser's fingerprint without a browser's behaviour over ${n} requests: ` +
-          agreeing
-            .map((one) => `${one.signal} is ${percent(one.local)}, not ${percent(one.expected)}`)
-            .join(", "),
-      };
+      const { hour, global } = subject;
+      if (hour[REQS]! < settings.minReqs * HOLD_REQS_SHARE) return undefined;
+      if ((global?.values.browser_ratio_1h ?? 0) < BROWSER_MIN) return undefined;
+      const ofHour = testImpostor({ subject, minute, compared: subject, window: "1h" }, fit, settings);
+      if (ofHour?.on === true) return ofHour;
+      // Whoever takes over a busy client's fingerprint is lost in that client's hour.
+      const compared = { hour: fiveMinutes(subject, minute, recent), global };
+      if (recent[REQS]! < settings.minReqs) return ofHour;
+      return testImpostor({ subject, minute, compared, window: "5m" }, fit, settings) ?? ofHour;
     };
   },
 };
+
+function testImpostor(
+  { subject, minute, compared, window }: Stretch,
+  fit: OffsetFit,
+  settings: KindSettings,
+): Verdict | undefined {
+  const all = divergences(compared, fit);
+  const isOff = (one: Divergence) => WAY[one.signal] * (one.local - one.expected) > 0;
+  const agreeing = all.filter(
+    (one) => isOff(one) && distance(one) >= HOLD_DISTANCE && one.score >= AGREES_SCORE,
+  );
+  const [main] = agreeing;
+  if (main === undefined || agreeing.length < AGREEING_MIN) return undefined;
+  // Two-sided p's become those of the one way; what lies off the other way speaks against it.
+  const p = cauchyCombination(all.map((one) => (isOff(one) ? one.p / 2 : 1 - one.p / 2)));
+  const score = scoreOfTwo(Math.min(-Math.log10(p), SCORE_MAX), window);
+  const n = knownIn(compared, main);
+  const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
+  const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
+  const strong = agreeing.filter(
+    (one) =>
+      distance(one) >= ON_DISTANCE &&
+      knownIn(compared, one) >= settings.minReqs &&
+      shareEffect(one.local, one.expected) >= settings.minEffect &&
+      isRecent(subject, minute, one),
+  );
+  return {
+    p: pOfScore(score),
+    score,
+    on: strong.length >= AGREEING_MIN && score >= ON_SCORE,
+    hold: score >= HOLD_SCORE,
+    window,
+    observed: main.local,
+    expected: main.expected,
+    low: Math.max(expected - Z95 * sd, 0),
+    high: Math.min(expected + Z95 * sd, 1),
+    unit: SHARE_UNIT,
+    because: agreeing.map(({ signal, local, expected: usual, global, p: own }) => {
+      return { signal, local, expected: usual, global, p: own };
+    }),
+    summary:
+      `a browser's fingerprint without a browser's behaviour over ${n} requests: ` +
+      agreeing
+        .map((one) => `${one.signal} is ${percent(one.local)}, not ${percent(one.expected)}`)
+        .join(", "),
+  };
+}

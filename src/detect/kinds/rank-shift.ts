@@ -13,7 +13,7 @@ import { percent, RANK_UNIT } from "../words.ts";
 
 const ON_SCORE = 6;
 const HOLD_SCORE = 3;
-const FLOOR_SCORE = 9;
+const FLOOR_SCORE = 12;
 /** A crawler that begins its round leaps every time. */
 const BOT_RATIO_MAX = 0.95;
 /** With less in the part of the hour before it had no standing to leave. */

@@ -14,12 +14,14 @@ const ON_SCORE = 4;
 const FLOOR_SCORE = 7;
 const HOLD_SCORE = 1;
 const HALF_HOUR_MINUTES = 30;
+/** Before a site has seen a whole day, its morning looks like a rise. */
+const DAY_MS = 24 * HOUR_MS;
 /** The last half hour must lie above what is usual by this share of the rise. */
 const STILL_SHARE = 0.5;
 
 export const slowSurge: Kind = {
   name: "slow_surge",
-  warmUpMs: HOUR_MS / 2,
+  warmUpMs: DAY_MS,
   isSequential: true,
   floorScore: FLOOR_SCORE,
   prepare(_site, settings, { habits, slow }) {
