@@ -1,5 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
+import { buildWeb } from "./scripts/lib/web.ts";
+
+// wrangler.toml names its folder, which must be there.
+await buildWeb();
 
 /**
  * Three projects, by what a test needs to run on:

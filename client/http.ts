@@ -8,7 +8,8 @@ export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 export interface HttpOptions {
   /** Ends with a slash, so that a server below a path prefix works as well. */
   readonly base: URL;
-  readonly token: string;
+  /** Absent = something on the way says who asks. */
+  readonly token: string | undefined;
   readonly fetch: Fetch;
   /** Tries after the first. */
   readonly retries: number;
@@ -43,8 +44,10 @@ export class Http {
     return this.#options.clock;
   }
 
-  get token(): string {
-    return this.#options.token;
+  /** Who asks. */
+  get credentials(): Record<string, string> {
+    const { token } = this.#options;
+    return token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
   /** The address of `path` (from the server's root, without a leading slash). */
@@ -63,8 +66,7 @@ export class Http {
     signal: AbortSignal,
     method = "GET",
   ): Promise<Response> {
-    const { fetch, token } = this.#options;
-    return fetch(url.href, { method, headers: { ...headers, authorization: `Bearer ${token}` }, signal });
+    return this.#options.fetch(url.href, { method, headers: { ...headers, ...this.credentials }, signal });
   }
 
   /** The answer of a status below 400. Throws a HelloTideError for others, after the repeats that make sense. */
@@ -82,8 +84,8 @@ export class Http {
   }
 
   async #once(method: string, path: string, ask: Ask): Promise<Response> {
-    const { fetch, token, clock } = this.#options;
-    const headers = new Headers({ authorization: `Bearer ${token}` });
+    const { fetch, clock } = this.#options;
+    const headers = new Headers(this.credentials);
     for (const [name, value] of Object.entries(ask.headers ?? {})) {
       if (value !== undefined) headers.set(name, value);
     }

@@ -15,8 +15,8 @@ export type { Collection, IngestOptions, Site, Thresholds } from "./site.ts";
 export interface HelloTideOptions {
   /** `https://hellotide.example.com`, with or without a path prefix. */
   readonly url: string | URL;
-  /** An API token with the scopes that are used. */
-  readonly token: string;
+  /** An API token with the scopes that are used; absent = the browser is known by Cloudflare Access. */
+  readonly token?: string | undefined;
   /** Absent = the platform's. */
   readonly fetch?: Fetch | undefined;
   /** Absent = the platform's; Node has one from 22 on. */

@@ -9,4 +9,6 @@ export interface Env extends Record<string, unknown> {
   CENSUS_NS: DurableObjectNamespace<Census>;
   FEED_NS: DurableObjectNamespace<AnomalyFeed>;
   SETTINGS_NS: DurableObjectNamespace<Settings>;
+  /** The dashboard's files; absent = this deployment has none. */
+  ASSETS?: Fetcher;
 }

@@ -71,7 +71,19 @@ function isolateWith(env: Env): Isolate {
   const own = { batch, exchange, rows, peers };
   const observer = { ...own, objects: observed, now, wait, log: logWarning };
   const doors = { credentials, access: accessOf(options), limits: new RateLimits(options.rateLimit) };
-  const services = { options, agents, peers, channels, objects, random, wait, log: logWarning, ...doors };
+  const assets = env.ASSETS === undefined ? undefined : (request: Request) => env.ASSETS!.fetch(request);
+  const services = {
+    options,
+    assets,
+    agents,
+    peers,
+    channels,
+    objects,
+    random,
+    wait,
+    log: logWarning,
+    ...doors,
+  };
   return { ...services, now, observer, signals };
 }
 

@@ -13,6 +13,7 @@ const TYPE_PROJECTS = [
   "tsconfig.json",
   "tsconfig.node.json",
   "tsconfig.client.json",
+  "tsconfig.web.json",
   "bench/workers/tsconfig.json",
 ];
 

@@ -155,9 +155,7 @@ export class Feed implements AsyncIterable<FeedEvent, void, undefined> {
       url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
       if (auth === "ticket") url.searchParams.set("ticket", await this.#ticket());
       const options =
-        auth === "header"
-          ? { protocols: [SUBPROTOCOL], headers: { authorization: `Bearer ${http.token}` } }
-          : [SUBPROTOCOL];
+        auth === "header" ? { protocols: [SUBPROTOCOL], headers: http.credentials } : [SUBPROTOCOL];
       const socket = new WebSocket!(url.href, options as never);
       const outcome = await runConnection(socket, this.#session, {
         signal: this.#signal,

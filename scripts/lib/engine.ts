@@ -1,12 +1,13 @@
 /** One workerd process: how it is started, when it is ready, how it ends. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { authority } from "./args.ts";
 import { errorText, Failure } from "./failure.ts";
-import { ROOT } from "./paths.ts";
+import { ROOT, WEB_DIR } from "./paths.ts";
 import type { SettingTexts } from "./settings.ts";
 
 export interface EngineOptions {
@@ -85,9 +86,13 @@ function spawnEngine(options: EngineOptions): ChildProcess {
     `http=${authority(options.host, options.port)}`,
     "-d",
     `do=${options.persistDir}`,
+    "-d",
+    `web=${WEB_DIR}`,
     join(options.root ?? ROOT, "scripts", "workerd", file),
     constant,
   ];
+  // A harness may start the Worker without its dashboard, but the engine wants the folder.
+  mkdirSync(WEB_DIR, { recursive: true });
   const [program = "", ...args] = command;
   return spawn(program, args, {
     // Its own process group: Ctrl-C in a terminal reaches this process alone, which then ends the engine in order.

@@ -8,6 +8,7 @@ import { type Engine, PortTakenError, startEngine } from "./engine.ts";
 import { errorCode, errorText, Failure } from "./failure.ts";
 import { FolderLock } from "./lock.ts";
 import { buildSettings, makeToken } from "./settings.ts";
+import { buildWeb } from "./web.ts";
 
 export interface RunningServer {
   readonly url: string;
@@ -52,7 +53,7 @@ async function openOnPort(
   const lock = await takeFolder(persistDir);
   let engine: Engine;
   try {
-    await bundleWorker();
+    await Promise.all([bundleWorker(), buildWeb()]);
     context.signal.throwIfAborted();
     lock.assertHeld();
     engine = await startEngine({

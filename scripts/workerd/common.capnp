@@ -25,6 +25,8 @@ const hellotide :Workerd.Worker = (
     (name = "FEED_NS", durableObjectNamespace = "AnomalyFeed"),
     (name = "SETTINGS_NS", durableObjectNamespace = "Settings"),
 
+    (name = "ASSETS", service = "assets"),
+
     # Settings; an unset variable is a null binding. scripts/lib/settings.ts has the same list.
     (name = "SITES", fromEnvironment = "SITES"),
     (name = "SHARDS", fromEnvironment = "SHARDS"),
@@ -53,6 +55,18 @@ const hellotide :Workerd.Worker = (
 
 # Where the objects' SQLite files lie; the command line gives the real folder (-d do=DIR).
 const storage :Workerd.Service = (name = "do", disk = (path = ".hellotide", writable = true));
+
+# The dashboard: its files, and what the platform's static assets do with a path. The command line gives the real folder
+# (-d web=DIR).
+const web :Workerd.Service = (name = "web", disk = (path = "dist/web"));
+const assets :Workerd.Service = (
+  name = "assets",
+  worker = (
+    modules = [(name = "assets", esModule = embed "assets.js")],
+    compatibilityDate = "2026-10-01",
+    bindings = [(name = "FILES", service = "web")],
+  ),
+);
 
 # Outbound requests, by the address that a name resolves to. A webhook whose name points inward is
 # refused here even if the validator let it through.

@@ -5,11 +5,11 @@ using Workerd = import "/workerd/workerd.capnp";
 using Common = import "common.capnp";
 
 const public :Workerd.Config = (
-  services = [(name = "main", worker = .Common.hellotide), .Common.storage, .Common.publicOnly],
+  services = [(name = "main", worker = .Common.hellotide), .Common.storage, .Common.web, .Common.assets, .Common.publicOnly],
   sockets = [(name = "http", service = "main", http = ())],
 );
 
 const withOrigin :Workerd.Config = (
-  services = [(name = "main", worker = .Common.hellotide), .Common.storage, .Common.anyAddress],
+  services = [(name = "main", worker = .Common.hellotide), .Common.storage, .Common.web, .Common.assets, .Common.anyAddress],
   sockets = [(name = "http", service = "main", http = ())],
 );

@@ -5,6 +5,6 @@ using Workerd = import "/workerd/workerd.capnp";
 using Common = import "common.capnp";
 
 const testCf :Workerd.Config = (
-  services = [(name = "main", worker = .Common.hellotide), .Common.storage, .Common.anyAddress],
+  services = [(name = "main", worker = .Common.hellotide), .Common.storage, .Common.web, .Common.assets, .Common.anyAddress],
   sockets = [(name = "http", service = "main", http = (cfBlobHeader = "x-test-cf"))],
 );

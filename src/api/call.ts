@@ -21,6 +21,8 @@ export interface Services {
   /** Absent = Cloudflare Access is not configured. */
   access: AccessKeys | undefined;
   limits: RateLimits;
+  /** The dashboard's files; absent = there is none. */
+  assets: ((request: Request) => Promise<Response>) | undefined;
   /** In [0, 1). */
   random(): number;
   /** Waits that many ms, and rejects when `signal` aborts; the platform's `scheduler.wait`. */

@@ -11,6 +11,7 @@ import { auditAction, audited } from "./audit.ts";
 import { anonymous, authenticate, type Principal, requireScope, requireSite } from "./auth.ts";
 import { type Call, isLimited, type Route, type Services } from "./call.ts";
 import { openapiRoute } from "./openapi.ts";
+import { page } from "./pages.ts";
 import { routes } from "./routes.ts";
 
 /** Where a matched route and its path values are put; itty-router fills a plain request-like object. */
@@ -59,7 +60,8 @@ export async function answer(request: Request, services: Services): Promise<Resp
 async function respond(request: Request, services: Services, passage: Passage): Promise<Response> {
   const url = new URL(request.url);
   const matched = await match({ method: request.method, url: request.url });
-  if (matched === undefined) return refuseRoute(request, url, services);
+  if (matched === undefined)
+    return (await page(request, url, services)) ?? refuseRoute(request, url, services);
   const { route } = matched;
   const params = decodeParams(matched.params);
   const site = params.site ?? "";

@@ -37,7 +37,7 @@ export interface Greeting {
 export function greeting({ url, token, site, folder, seed, dashboard }: Greeting, paint: Paint): string {
   const row = (name: string, value: string) => `  ${paint("dim", name.padEnd(10))} ${value}\n`;
   const place = dashboard
-    ? row("dashboard", paint("bold", `${url}/`))
+    ? row("dashboard", paint("bold", `${url}/#/sites/${site}`))
     : row("API", `${paint("bold", `${url}/`)}  ${paint("dim", "(there is no dashboard yet)")}`);
   const curl = `curl -s -H 'Authorization: Bearer ${token}' '${url}/v1/sites/${site}/fingerprints?sort=score&limit=5'`;
   return [
