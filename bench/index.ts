@@ -1,5 +1,6 @@
 /** All benchmarks, in the order in which `npm run bench` runs them. */
 import type { Benchmark } from "../scripts/lib/bench/benchmark.ts";
+import { dashboard } from "./dashboard.ts";
 import { distinct } from "./distinct.ts";
 import { edge } from "./edge.ts";
 import { failOpen } from "./fail-open.ts";
@@ -16,6 +17,7 @@ import { rows } from "./rows.ts";
 import { tick } from "./tick.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
+  dashboard,
   distinct,
   edge,
   failOpen,

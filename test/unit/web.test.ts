@@ -72,9 +72,12 @@ describe("episodes", () => {
     const episodes = new Episodes();
     episodes.take(event(0, 1));
     for (let id = 1; id < 1_500; id++) episodes.take(event(id, id + 1, { over: true }));
-    expect(episodes.list.length).toBe(1_000);
-    expect(episodes.list.at(-1)?.id).toBe("a0");
-    expect(episodes.list.at(-2)?.id).toBe("a501");
+    const ids = episodes.list.map(({ id }) => id);
+    expect(ids.length).toBeGreaterThanOrEqual(900);
+    expect(ids.length).toBeLessThanOrEqual(1_000);
+    expect(ids.at(-1)).toBe("a0");
+    // The newest of those that are over, without a hole.
+    expect(ids.slice(0, -1)).toEqual(Array.from({ length: ids.length - 1 }, (_, i) => `a${1_499 - i}`));
     expect(episodes.active).toBe(1);
   });
 

@@ -20,6 +20,8 @@ export interface EpisodeFilter {
 
 /** Older ones leave, those that are over first: a tab that stays open for weeks must not grow. */
 const EPISODES_MAX = 1_000;
+/** So many leave at once: finding out which is a sort. */
+const LEAVING = 100;
 const SEVERITIES = ["info", "warning", "critical"];
 
 export class Episodes {
@@ -39,7 +41,7 @@ export class Episodes {
       isOver: event.type.endsWith(".cleared"),
     });
     this.#sorted = undefined;
-    if (this.#all.size > EPISODES_MAX) this.#dropOne();
+    if (this.#all.size > EPISODES_MAX) this.#dropOldest();
     return true;
   }
 
@@ -57,9 +59,10 @@ export class Episodes {
     return active;
   }
 
-  #dropOne(): void {
-    const victim = this.list.findLast(({ isOver }) => isOver) ?? this.list.at(-1);
-    if (victim !== undefined) this.#all.delete(victim.id);
+  #dropOldest(): void {
+    const oldestFirst = [...this.list].reverse();
+    const leaving = [...oldestFirst.filter(({ isOver }) => isOver), ...oldestFirst].slice(0, LEAVING);
+    for (const { id } of leaving) this.#all.delete(id);
     this.#sorted = undefined;
   }
 }
