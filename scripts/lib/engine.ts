@@ -1,6 +1,6 @@
 /** One workerd process: how it is started, when it is ready, how it ends. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -74,6 +74,7 @@ function spawnEngine(options: EngineOptions): ChildProcess {
   const require = createRequire(import.meta.url);
   const loaded: { readonly default: string } = require("workerd");
   const importDir = dirname(dirname(require.resolve("workerd/package.json")));
+  const { root = ROOT } = options;
   const [file, constant] = configOf(options);
   const command = [
     ...deathSignal(),
@@ -86,9 +87,8 @@ function spawnEngine(options: EngineOptions): ChildProcess {
     `http=${authority(options.host, options.port)}`,
     "-d",
     `do=${options.persistDir}`,
-    "-d",
-    `web=${WEB_DIR}`,
-    join(options.root ?? ROOT, "scripts", "workerd", file),
+    ...dashboardOf(root),
+    join(root, "scripts", "workerd", file),
     constant,
   ];
   // A harness may start the Worker without its dashboard, but the engine wants the folder.
@@ -102,6 +102,12 @@ function spawnEngine(options: EngineOptions): ChildProcess {
     // Its standard output is our standard error, which so stays open as long as the engine lives.
     stdio: ["ignore", 2, "pipe", "pipe"],
   });
+}
+
+/** Names the dashboard's folder to a configuration that knows of one: that of an older version does not, and refuses it. */
+function dashboardOf(root: string): string[] {
+  const common = readFileSync(join(root, "scripts", "workerd", "common.capnp"), "utf8");
+  return common.includes('name = "web"') ? ["-d", `web=${WEB_DIR}`] : [];
 }
 
 function configOf(options: EngineOptions): [file: string, constant: string] {

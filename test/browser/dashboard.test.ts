@@ -6,6 +6,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { backfill, burst } from "../contract/helpers/background.ts";
 import { SITE as FEED_SITE, type FeedWorld, startFeedWorld } from "../contract/helpers/feed-world.ts";
+import { AUDIENCE, startAccessTeam } from "../support/access-team.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { createClient, ingestAll, ja4Of, until } from "../support/client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -136,6 +137,28 @@ describe("signing in", () => {
     await page.getByLabel("API token").waitFor();
     expect(await page.evaluate("sessionStorage.length")).toBe(0);
     await context.close();
+  });
+});
+
+describe("Cloudflare Access", () => {
+  it("DASH-14: lets a browser in without a token, feed and all", async () => {
+    const team = await startAccessTeam();
+    const env = { ACCESS_TEAM: team.origin, ACCESS_AUD: AUDIENCE };
+    // The engine of tests may call loopback, where the team's keys are.
+    const world = await startServer({ sites: [SITE], shards: 1, testCf: true, env });
+    const context = await browser.newContext({
+      // As Access adds it to every request, on the way to the Worker.
+      extraHTTPHeaders: { "cf-access-jwt-assertion": await team.sign("ann@example.com") },
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(WAIT_MS);
+    await go(page, world, `sites/${SITE}`);
+    await page.locator(".status.live").waitFor();
+    expect(await page.getByRole("button", { name: "Sign out" }).count()).toBe(0);
+    expect(await page.evaluate("sessionStorage.length")).toBe(0);
+    await context.close();
+    await world.stop();
+    team.stop();
   });
 });
 

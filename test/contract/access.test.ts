@@ -1,38 +1,25 @@
 /** Cloudflare Access and the rate limit through the real server; the team is a server on loopback. */
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AccessTeam, AUDIENCE, startAccessTeam } from "../support/access-team.ts";
 import { type Client, createClient, ingest, problemFaults } from "../support/client.ts";
 import { startServer } from "../support/server.ts";
 import { answerFaults } from "./helpers/openapi.ts";
 import { rule, thresholdsPath } from "./helpers/rules.ts";
 
-const AUD = "aud-of-the-application";
 const LIMIT = 30;
-let team: Server;
-let origin: string;
-let keys: Awaited<ReturnType<typeof generateKeyPair>>;
+let team: AccessTeam;
 let server: Awaited<ReturnType<typeof startServer>>;
 let client: Client;
 
 beforeAll(async () => {
-  keys = await generateKeyPair("RS256", { extractable: true });
-  const jwk = { ...(await exportJWK(keys.publicKey)), kid: "k", alg: "RS256", use: "sig" };
-  team = createServer((request, response) => {
-    response.statusCode = request.url === "/cdn-cgi/access/certs" ? 200 : 404;
-    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [jwk] }));
-  }).listen(0, "127.0.0.1");
-  await once(team, "listening");
-  origin = `http://127.0.0.1:${(team.address() as AddressInfo).port}`;
+  team = await startAccessTeam();
   server = await startServer({
     sites: ["shop", "api"],
     // The engine of tests may call loopback.
     testCf: true,
     env: {
-      ACCESS_TEAM: origin,
-      ACCESS_AUD: AUD,
+      ACCESS_TEAM: team.origin,
+      ACCESS_AUD: AUDIENCE,
       ACCESS_SITES: "shop",
       RATE_LIMIT: String(LIMIT),
     },
@@ -41,21 +28,11 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(async () => {
   await server?.stop();
-  team?.closeAllConnections();
-  team?.close();
+  team?.stop();
 });
 
-const sign = (email: string, aud = AUD) =>
-  new SignJWT({ email })
-    .setProtectedHeader({ alg: "RS256", kid: "k" })
-    .setIssuer(origin)
-    .setAudience(aud)
-    .setIssuedAt()
-    .setExpirationTime("5m")
-    .sign(keys.privateKey);
-
 async function as(email: string, aud?: string) {
-  return { token: null, headers: { "cf-access-jwt-assertion": await sign(email, aud) } };
+  return { token: null, headers: { "cf-access-jwt-assertion": await team.sign(email, aud) } };
 }
 
 describe("Cloudflare Access at the server", () => {

@@ -39,7 +39,9 @@ export function TopPage({ api, site, route }: { api: HelloTide; site: string; ro
   const head = (
     <tr>
       <th scope="col">fingerprint</th>
-      <th scope="col">name</th>
+      <th scope="col" class="names">
+        name
+      </th>
       {SORTS.map((name, i) => (
         <th
           key={name}
