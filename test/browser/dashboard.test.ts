@@ -247,13 +247,19 @@ describe("live", () => {
 });
 
 describe("settings", () => {
-  it("DASH-8: a threshold's dry run is shown before it is kept; then it is listed, and can be deleted", async () => {
+  it("DASH-8: a threshold's dry run is shown before it is kept; then it is listed, changed, turned off and deleted", async () => {
     const { context, page } = await openPage(server);
     await go(page, server, `sites/${SITE}/thresholds`);
     await page.getByText(/Now it would fire at [1-9]/).waitFor();
     await page.getByRole("textbox", { name: /^Name/ }).fill("errors");
     await page.getByRole("button", { name: "Keep it" }).click();
     await page.getByRole("rowheader", { name: "errors" }).waitFor();
+    await page.getByRole("button", { name: "Change errors" }).click();
+    await page.getByLabel("Value").fill("0.25");
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByText("error_ratio (5m) > 0.25").waitFor();
+    await page.getByRole("button", { name: "Turn off errors" }).click();
+    await page.getByRole("button", { name: "Turn on errors" }).waitFor();
     await page.getByRole("button", { name: "Delete errors" }).click();
     await page.getByRole("button", { name: "Really Delete errors" }).click();
     await page.getByText("No threshold is set.").waitFor();

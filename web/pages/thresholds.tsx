@@ -5,8 +5,8 @@ import { count } from "../format.ts";
 import { collect, useLoad } from "../load.ts";
 import { sayError } from "../session.ts";
 import { isWindowed, SIGNAL_GROUPS, SITE_SIGNAL_GROUPS, type SignalName } from "../signals.ts";
-import { Field, Form, Select, Sure, Text } from "../ui/form.tsx";
-import { Await, Empty, Ja4, Section, Severity, Table } from "../ui/parts.tsx";
+import { Field, Form, Select, Sure, Text, useAction } from "../ui/form.tsx";
+import { Await, Empty, Failure, Ja4, Section, Severity, Table } from "../ui/parts.tsx";
 
 const ITEMS_MAX = 500;
 /** A rule is tried when nobody has typed for so long. */
@@ -32,6 +32,30 @@ const NEW: Draft = {
   ...{ id: "", scope: "fingerprint", signal: "error_ratio", window: "5m", op: ">", value: "0.5", for: "1m" },
   ...{ minReqs: "100", ja4: "", severity: "warning", onMissing: "skip", note: "" },
 };
+
+/** What an emptied field of the form takes away from a stored rule. */
+const CLEARED: Partial<Schemas["ThresholdInput"]> = { ja4: undefined, min_reqs: undefined, note: undefined };
+
+/** A stored rule as the form has it; `undefined` = it has several conditions, which the form has no place for. */
+function draftOf(rule: Schemas["Threshold"]): Draft | undefined {
+  const { when } = rule;
+  if (!("signal" in when)) return undefined;
+  if (typeof rule.ja4 === "object") return undefined;
+  return {
+    id: rule.id,
+    scope: rule.scope ?? "fingerprint",
+    signal: when.signal,
+    window: when.window ?? "5m",
+    op: when.op,
+    value: String(when.value),
+    for: rule.for,
+    minReqs: String(rule.min_reqs),
+    ja4: rule.ja4 ?? "",
+    severity: rule.severity,
+    onMissing: rule.on_missing,
+    note: rule.note ?? "",
+  };
+}
 
 function ruleOf(draft: Draft): Schemas["ThresholdInput"] {
   const isSite = draft.scope === "site";
@@ -63,6 +87,16 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
   const { thresholds } = api.site(site);
   const loaded = useLoad(site, (signal) => collect(thresholds.list(), ITEMS_MAX, signal));
   const [draft, setDraft] = useState(NEW);
+  /** The stored one that is being changed. */
+  const [edited, setEdited] = useState<Schemas["Threshold"]>();
+  const put = (rule: Schemas["Threshold"], change: Partial<Schemas["ThresholdInput"]>) => {
+    const { created_at: _, updated_at: __, active: ___, ...kept } = rule;
+    return thresholds.put(rule.id, { ...kept, ...change });
+  };
+  const edit = (rule: Schemas["Threshold"] | undefined) => {
+    setEdited(rule);
+    setDraft((rule === undefined ? undefined : draftOf(rule)) ?? NEW);
+  };
   const set = (change: Partial<Draft>) => setDraft((old) => ({ ...old, ...change }));
   const groups = draft.scope === "site" ? SITE_SIGNAL_GROUPS : SIGNAL_GROUPS;
   return (
@@ -87,6 +121,24 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
                     </td>
                     <td>{count(one.active?.length ?? 0)}</td>
                     <td>
+                      {draftOf(one) !== undefined && (
+                        <button
+                          type="button"
+                          class="small"
+                          aria-label={`Change ${one.id}`}
+                          onClick={() => edit(one)}
+                        >
+                          Change
+                        </button>
+                      )}
+                      <Switch
+                        isOn={one.enabled}
+                        about={one.id}
+                        action={async () => {
+                          await put(one, { enabled: !one.enabled });
+                          loaded.reload();
+                        }}
+                      />
                       <Sure
                         label="Delete"
                         about={one.id}
@@ -103,13 +155,24 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
           }
         </Await>
       </Section>
-      <Section title="A new one">
+      <Section
+        title={edited === undefined ? "A new one" : `Change ${edited.id}`}
+        aside={
+          edited !== undefined && (
+            <button type="button" class="small" onClick={() => edit(undefined)}>
+              A new one instead
+            </button>
+          )
+        }
+      >
         <Form
           label="New threshold"
           button="Keep it"
           send={async () => {
-            await thresholds.create(ruleOf(draft));
-            setDraft(NEW);
+            await (edited === undefined
+              ? thresholds.create(ruleOf(draft))
+              : put(edited, { ...CLEARED, ...ruleOf(draft) }));
+            edit(undefined);
             loaded.reload();
           }}
         >
@@ -207,11 +270,38 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
             ]}
             onValue={(onMissing) => set({ onMissing })}
           />
-          <Text label="Name" value={draft.id} placeholder="made up if empty" onValue={(id) => set({ id })} />
+          {edited === undefined && (
+            <Text
+              label="Name"
+              value={draft.id}
+              placeholder="made up if empty"
+              onValue={(id) => set({ id })}
+            />
+          )}
           <Text label="Note" value={draft.note} onValue={(note) => set({ note })} />
         </Form>
         <DryRun api={api} site={site} draft={draft} />
       </Section>
+    </>
+  );
+}
+
+/** On and off, at a click: what is off keeps its rule. */
+function Switch({ isOn, about, action }: { isOn: boolean; about: string; action: () => Promise<void> }) {
+  const { run, error, isBusy } = useAction();
+  const label = isOn ? "Turn off" : "Turn on";
+  return (
+    <>
+      <button
+        type="button"
+        class="small"
+        disabled={isBusy}
+        aria-label={`${label} ${about}`}
+        onClick={() => void run(action)}
+      >
+        {label}
+      </button>
+      {error !== undefined && <Failure error={error} />}
     </>
   );
 }
