@@ -138,6 +138,10 @@ function toContent(): void {
 }
 
 function Navigation({ current, site }: { current: PageName; site: string }) {
+  useEffect(() => {
+    // On a phone the views are a strip that scrolls.
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [current]);
   return (
     <nav aria-label="Views">
       {[...SITE_PAGES, ...OTHER_PAGES].map((page) => (

@@ -13,6 +13,8 @@ const ITEMS_MAX = 500;
 const TRY_AFTER_MS = 400;
 const FIRED_SHOWN = 10;
 
+type Bare = Omit<Schemas["Threshold"], "ja4" | "min_reqs" | "note">;
+
 interface Draft {
   readonly id: string;
   readonly scope: "fingerprint" | "site";
@@ -33,9 +35,6 @@ const NEW: Draft = {
   ...{ minReqs: "100", ja4: "", severity: "warning", onMissing: "skip", note: "" },
 };
 
-/** What an emptied field of the form takes away from a stored rule. */
-const CLEARED: Partial<Schemas["ThresholdInput"]> = { ja4: undefined, min_reqs: undefined, note: undefined };
-
 /** A stored rule as the form has it; `undefined` = it has several conditions, which the form has no place for. */
 function draftOf(rule: Schemas["Threshold"]): Draft | undefined {
   const { when } = rule;
@@ -55,6 +54,11 @@ function draftOf(rule: Schemas["Threshold"]): Draft | undefined {
     onMissing: rule.on_missing,
     note: rule.note ?? "",
   };
+}
+
+/** Without what the form says: an emptied field takes its value away. */
+function bare({ ja4: _, min_reqs: __, note: ___, ...rest }: Schemas["Threshold"]): Bare {
+  return rest;
 }
 
 function ruleOf(draft: Draft): Schemas["ThresholdInput"] {
@@ -89,7 +93,7 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
   const [draft, setDraft] = useState(NEW);
   /** The stored one that is being changed. */
   const [edited, setEdited] = useState<Schemas["Threshold"]>();
-  const put = (rule: Schemas["Threshold"], change: Partial<Schemas["ThresholdInput"]>) => {
+  const put = (rule: Bare, change: Partial<Schemas["ThresholdInput"]>) => {
     const { created_at: _, updated_at: __, active: ___, ...kept } = rule;
     return thresholds.put(rule.id, { ...kept, ...change });
   };
@@ -171,7 +175,7 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
           send={async () => {
             await (edited === undefined
               ? thresholds.create(ruleOf(draft))
-              : put(edited, { ...CLEARED, ...ruleOf(draft) }));
+              : put(bare(edited), ruleOf(draft)));
             edit(undefined);
             loaded.reload();
           }}
