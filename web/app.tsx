@@ -14,6 +14,7 @@ import { TokensPage } from "./pages/tokens.tsx";
 import { WebhooksPage } from "./pages/webhooks.tsx";
 import { hrefOf, OTHER_PAGES, type PageName, type Route, SITE_PAGES } from "./route.ts";
 import { forget, rememberedToken, type Session, signIn } from "./session.ts";
+import { keepTheme, theTheme } from "./theme.ts";
 import { Empty, Failure } from "./ui/parts.tsx";
 
 const TITLES: Readonly<Record<PageName, string>> = {
@@ -180,17 +181,11 @@ function View({ session: { api }, site, route }: { session: Session; site: strin
   }
 }
 
-const THEME_KEY = "hellotide.theme";
-
-/** As the system has it, until somebody chooses. */
 function ThemeButton() {
-  const [theme, setTheme] = useState(() => localStorage.getItem(THEME_KEY) ?? systemTheme());
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
+  const [theme, setTheme] = useState(theTheme);
   const other = theme === "dark" ? "light" : "dark";
   const choose = () => {
-    localStorage.setItem(THEME_KEY, other);
+    keepTheme(other);
     setTheme(other);
   };
   return (
@@ -198,8 +193,4 @@ function ThemeButton() {
       {other === "dark" ? "☾" : "☀"}
     </button>
   );
-}
-
-function systemTheme(): string {
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }

@@ -120,10 +120,12 @@ describe("the files", () => {
 
 describe("signing in", () => {
   it("DASH-3: refuses a wrong token in a sentence, takes a right one, keeps it in the tab, and forgets it", async () => {
-    const context = await browser.newContext();
+    const context = await browser.newContext({ colorScheme: "dark" });
     const page = await context.newPage();
     page.setDefaultTimeout(WAIT_MS);
     await page.goto(server.url);
+    await page.getByLabel("API token").waitFor();
+    expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
     await page.getByLabel("API token").fill("no such token");
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("alert").waitFor();

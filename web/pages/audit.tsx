@@ -20,21 +20,24 @@ export function AuditPage({ api }: { api: HelloTide }) {
       <Await of={loaded}>
         {({ items, next_cursor: next }) => (
           <>
-            {items.length === 0 && <Empty>Nothing was changed yet.</Empty>}
-            <Table label="Audit" head={["when", "who", "action", "site", "target", "status"]}>
-              {items.map((one) => (
-                <tr key={one.id} title={`request ${one.request_id}`}>
-                  <td>
-                    <Time at={one.at} />
-                  </td>
-                  <td>{"token" in one.actor ? one.actor.token : one.actor.access}</td>
-                  <th scope="row">{one.action}</th>
-                  <td>{one.site}</td>
-                  <td>{one.target}</td>
-                  <td>{one.status}</td>
-                </tr>
-              ))}
-            </Table>
+            {items.length === 0 ? (
+              <Empty>Nothing was changed yet.</Empty>
+            ) : (
+              <Table label="Audit" head={["when", "who", "action", "site", "target", "status"]}>
+                {items.map((one) => (
+                  <tr key={one.id} title={`request ${one.request_id}`}>
+                    <td>
+                      <Time at={one.at} />
+                    </td>
+                    <td>{"token" in one.actor ? one.actor.token : one.actor.access}</td>
+                    <th scope="row">{one.action}</th>
+                    <td>{one.site}</td>
+                    <td>{one.target}</td>
+                    <td>{one.status}</td>
+                  </tr>
+                ))}
+              </Table>
+            )}
             <div class="actions">
               {cursor !== undefined && (
                 <button type="button" class="small" onClick={() => setCursors(cursors.slice(0, -1))}>
