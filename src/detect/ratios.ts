@@ -10,7 +10,7 @@ import {
   knownOf,
   signalOf,
 } from "./offsets.ts";
-import type { Site, Subject } from "./types.ts";
+import type { Because, Site, Subject } from "./types.ts";
 
 /** How far a ratio must lie from what is expected to be raised, and to be held. */
 export const ON_DISTANCE = 0.2;
@@ -83,6 +83,11 @@ export function isRecent(subject: Subject, minute: number, one: Divergence): boo
 /** The hour is the same in both minutes under test: it is looked at in the newer one that has requests. */
 export function isOlderOfTwo(site: Site, subject: Subject, minute: number): boolean {
   return minute < site.minuteNow && subject.reqs(site.minuteNow) > 0;
+}
+
+/** As a verdict tells it. */
+export function becauseOf({ signal, local, expected, global, p }: Divergence): Because {
+  return { signal, local, expected, global, p };
 }
 
 /** The score of one of both tests as one of the two together. */

@@ -6,7 +6,7 @@
 import { TALLY_WIDTH, type Tally } from "../window/tally.ts";
 import { type Cohort, newbornTally } from "./cohort.ts";
 import { historyMinutes, perMinute } from "./history.ts";
-import { betaBinomialScore, betaBinomialZ, Z95 } from "./tail.ts";
+import { betaBinomialInterval, betaBinomialScore, betaBinomialZ } from "./tail.ts";
 import type { Site, Subject } from "./types.ts";
 
 /** Past minutes fade with this half-life, so a crawl that turns to new pages is its own norm after a while. */
@@ -87,14 +87,12 @@ export function shareTester(site: Site, columns: ShareColumns) {
     }
     expected = believable(expected);
     const s = 1 / learned.rho - 1;
-    const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
     return {
       k,
       n,
       expected,
       score: k > n * expected ? betaBinomialScore(k, n, expected, s) : 0,
-      low: Math.max(expected - Z95 * sd, 0),
-      high: Math.min(expected + Z95 * sd, 1),
+      ...betaBinomialInterval(n, expected, s),
     };
   };
 }

@@ -75,6 +75,12 @@ export function betaBinomialZ(k: number, n: number, pi: number, s: number): numb
   return variance > 0 ? (k - n * pi) / Math.sqrt(variance) : 0;
 }
 
+/** Central 95 % interval of the share k/n of the same, by its normal approximation, within 0 … 1. */
+export function betaBinomialInterval(n: number, pi: number, s: number): { low: number; high: number } {
+  const sd = Math.sqrt((pi * (1 - pi) * (s + n)) / ((s + 1) * n));
+  return { low: Math.max(pi - Z95 * sd, 0), high: Math.min(pi + Z95 * sd, 1) };
+}
+
 /** ln Γ(x), x > 0. */
 export function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);

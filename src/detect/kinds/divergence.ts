@@ -6,6 +6,7 @@ import { HOUR_MS } from "../../config.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "../../window/tally.ts";
 import { divergences, expectedRatio, type OffsetFit } from "../offsets.ts";
 import {
+  becauseOf,
   distance,
   fiveMinutes,
   HOLD_DISTANCE,
@@ -17,7 +18,7 @@ import {
   type Stretch,
   scoreOfTwo,
 } from "../ratios.ts";
-import { pOfScore, Z95 } from "../tail.ts";
+import { betaBinomialInterval, pOfScore } from "../tail.ts";
 import type { Kind, KindSettings, Verdict } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
 
@@ -61,7 +62,6 @@ function testDivergence(
   const score = scoreOfTwo(main.score, window);
   const n = knownIn(compared, main);
   const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
-  const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
   const enough =
     isRecent(subject, minute, main) &&
     n >= settings.minReqs &&
@@ -76,16 +76,9 @@ function testDivergence(
     window,
     observed: main.local,
     expected: main.expected,
-    low: Math.max(expected - Z95 * sd, 0),
-    high: Math.min(expected + Z95 * sd, 1),
+    ...betaBinomialInterval(n, expected, s),
     unit: SHARE_UNIT,
-    because: [main, ...others].map(({ signal, local, expected, global, p }) => ({
-      signal,
-      local,
-      expected,
-      global,
-      p,
-    })),
+    because: [main, ...others].map(becauseOf),
     summary:
       `${main.signal} is ${percent(main.local)} here over ${n} requests where ${percent(main.expected)} is ` +
       `expected (${percent(main.global)} worldwide)`,

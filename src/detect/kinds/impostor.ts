@@ -1,7 +1,8 @@
 /**
  * `impostor`: a fingerprint that is a browser's on the rest of the Internet and behaves like none here: at least two of its
- * ratios of the last hour, or of its last five minutes, agree, fewer requests with a browser's user agent, over HTTP/2 or 3, answered from the cache, or
- * more that heuristics caught. One ratio alone is `divergence`, which may run beside it and says nothing of browsers.
+ * ratios of the last hour, or of its last five minutes, agree: fewer requests with a browser's user agent, over HTTP/2 or 3,
+ * answered from the cache, or more that heuristics caught. One ratio alone is `divergence`, which may run beside it and says
+ * nothing of browsers.
  */
 import { HOUR_MS } from "../../config.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "../../window/tally.ts";
@@ -14,6 +15,7 @@ import {
   type OffsetFit,
 } from "../offsets.ts";
 import {
+  becauseOf,
   distance,
   fiveMinutes,
   HOLD_DISTANCE,
@@ -25,7 +27,7 @@ import {
   type Stretch,
   scoreOfTwo,
 } from "../ratios.ts";
-import { pOfScore, SCORE_MAX, Z95 } from "../tail.ts";
+import { betaBinomialInterval, pOfScore, SCORE_MAX } from "../tail.ts";
 import type { Kind, KindSettings, Verdict } from "../types.ts";
 import { percent, SHARE_UNIT, shareEffect } from "../words.ts";
 
@@ -84,7 +86,6 @@ function testImpostor(
   const score = scoreOfTwo(Math.min(-Math.log10(p), SCORE_MAX), window);
   const n = knownIn(compared, main);
   const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
-  const sd = Math.sqrt((expected * (1 - expected) * (s + n)) / ((s + 1) * n));
   const strong = agreeing.filter(
     (one) =>
       distance(one) >= ON_DISTANCE &&
@@ -100,12 +101,9 @@ function testImpostor(
     window,
     observed: main.local,
     expected: main.expected,
-    low: Math.max(expected - Z95 * sd, 0),
-    high: Math.min(expected + Z95 * sd, 1),
+    ...betaBinomialInterval(n, expected, s),
     unit: SHARE_UNIT,
-    because: agreeing.map(({ signal, local, expected: usual, global, p: own }) => {
-      return { signal, local, expected: usual, global, p: own };
-    }),
+    because: agreeing.map(becauseOf),
     summary:
       `a browser's fingerprint without a browser's behaviour over ${n} requests: ` +
       agreeing
