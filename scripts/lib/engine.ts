@@ -1,6 +1,6 @@
 /** One workerd process: how it is started, when it is ready, how it ends. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -13,6 +13,7 @@ import type { SettingTexts } from "./settings.ts";
 export interface EngineOptions {
   readonly host: string;
   readonly port: number;
+  /** Absolute. */
   readonly persistDir: string;
   readonly settings: SettingTexts;
   readonly testCf: boolean;
@@ -74,7 +75,6 @@ function spawnEngine(options: EngineOptions): ChildProcess {
   const require = createRequire(import.meta.url);
   const loaded: { readonly default: string } = require("workerd");
   const importDir = dirname(dirname(require.resolve("workerd/package.json")));
-  const { root = ROOT } = options;
   const [file, constant] = configOf(options);
   const command = [
     ...deathSignal(),
@@ -87,14 +87,15 @@ function spawnEngine(options: EngineOptions): ChildProcess {
     `http=${authority(options.host, options.port)}`,
     "-d",
     `do=${options.persistDir}`,
-    ...dashboardOf(root),
-    join(root, "scripts", "workerd", file),
+    join(options.root ?? ROOT, "scripts", "workerd", file),
     constant,
   ];
   // A harness may start the Worker without its dashboard, but the engine wants the folder.
   mkdirSync(WEB_DIR, { recursive: true });
   const [program = "", ...args] = command;
   return spawn(program, args, {
+    // The dashboard's folder is named in the configuration, from here.
+    cwd: ROOT,
     // Its own process group: Ctrl-C in a terminal reaches this process alone, which then ends the engine in order.
     detached: true,
     // Only the settings: what else is in the environment (the token, too) is none of the engine's business.
@@ -102,12 +103,6 @@ function spawnEngine(options: EngineOptions): ChildProcess {
     // Its standard output is our standard error, which so stays open as long as the engine lives.
     stdio: ["ignore", 2, "pipe", "pipe"],
   });
-}
-
-/** Names the dashboard's folder to a configuration that knows of one: that of an older version does not, and refuses it. */
-function dashboardOf(root: string): string[] {
-  const common = readFileSync(join(root, "scripts", "workerd", "common.capnp"), "utf8");
-  return common.includes('name = "web"') ? ["-d", `web=${WEB_DIR}`] : [];
 }
 
 function configOf(options: EngineOptions): [file: string, constant: string] {

@@ -56,8 +56,8 @@ const hellotide :Workerd.Worker = (
 # Where the objects' SQLite files lie; the command line gives the real folder (-d do=DIR).
 const storage :Workerd.Service = (name = "do", disk = (path = ".hellotide", writable = true));
 
-# The dashboard: its files, and what the platform's static assets do with a path. The command line gives the real folder
-# (-d web=DIR).
+# The dashboard: its files, and what the platform's static assets do with a path. The path starts at the
+# engine's working directory, which is the project's.
 const web :Workerd.Service = (name = "web", disk = (path = "dist/web"));
 const assets :Workerd.Service = (
   name = "assets",
