@@ -1,65 +1,21 @@
 /** Names of the API that the dashboard offers to choose from, and what they mean to a reader. */
 import type { Schemas } from "../client/index.ts";
+import { words } from "./format.ts";
 
 type KindName = Schemas["Anomaly"]["kind"];
 export type SignalName = Schemas["Comparison"]["signal"];
 
-export const KINDS = [
+const KINDS = [
   ...["surge", "slow_surge", "newcomer", "divergence", "impostor", "rare_here_hot", "rank_shift"],
   ...["ua_rotation", "path_scan", "error_burst", "cache_bust", "ip_spread", "bot_shift", "family_swarm"],
 ] as readonly KindName[];
-export const SITE_KINDS = ["flash_crowd", "outage", "blind", "double_source", "storm"] as const;
+const SITE_KINDS = ["flash_crowd", "outage", "blind", "double_source", "storm"] as const;
 
-const COUNTS = ["reqs", "ips", "uas", "paths", "asns", "hosts"];
-const RATIOS = ["h2h3", "heuristic", "browser", "bot", "cache", "error"];
-const WORLD_RATIOS = ["h2h3", "heuristic", "browser", "cache"];
-const PLACES = [
-  "reqs_rank_1h",
-  "uas_rank_1h",
-  "paths_rank_1h",
-  "ips_rank_1h",
-  "reqs_quantile_1h",
-  "ips_quantile_1h",
+/** Of every kind that the feed has. */
+export const KIND_CHOICES: readonly (readonly [value: string, text: string])[] = [
+  ["", "all kinds"],
+  ...[...KINDS, ...SITE_KINDS, "threshold"].map((name) => [name, words(name)] as const),
 ];
-const DROPPED = [
-  "late",
-  "future",
-  "duplicate",
-  "stale",
-  "shed",
-  "overflow",
-  "rejected",
-  "expired",
-  "lost_at_edge",
-];
-
-/** Signals of a fingerprint that a threshold may watch, by what they are. */
-export const SIGNAL_GROUPS: readonly (readonly [string, readonly SignalName[]])[] = [
-  ["in a window", [...COUNTS, ...RATIOS.map((name) => `${name}_ratio`)] as SignalName[]],
-  ["strangeness", ["score", ...KINDS.map((kind) => `score.${kind}`)] as SignalName[]],
-  ["against the world", WORLD_RATIOS.map((name) => `divergence.${name}_ratio_1h`) as SignalName[]],
-  ["places on this site", PLACES.map((name) => `local.${name}`) as SignalName[]],
-  [
-    "worldwide",
-    [...PLACES, ...WORLD_RATIOS.map((name) => `${name}_ratio_1h`)].map(
-      (name) => `global.${name}`,
-    ) as SignalName[],
-  ],
-  ["both together", WORLD_RATIOS.map((name) => `combined.${name}_ratio_1h`) as SignalName[]],
-];
-export const SITE_SIGNAL_GROUPS: typeof SIGNAL_GROUPS = [
-  ["in a window", ["reqs", "fingerprints", "without_ja4", "without_signals"]],
-  ["dropped, since the start", DROPPED.map((name) => `since_start.${name}`) as SignalName[]],
-];
-const WINDOWED: readonly string[] = [
-  ...COUNTS,
-  ...RATIOS.map((name) => `${name}_ratio`),
-  ...["fingerprints", "without_ja4", "without_signals"],
-];
-
-export function isWindowed(signal: string): boolean {
-  return WINDOWED.includes(signal);
-}
 
 export interface Explained {
   readonly signal: keyof Schemas["LocalSignals"] & keyof Schemas["GlobalSignals"];
@@ -80,6 +36,47 @@ export const EXPLAINED: readonly Explained[] = [
   { signal: "reqs_quantile_1h", form: "quantile", text: "share of fingerprints that send no more than it" },
   { signal: "ips_quantile_1h", form: "quantile", text: "share of fingerprints with no more addresses" },
 ];
+
+const isRatio = ({ form }: Explained) => form === "ratio";
+const WORLD_RATIOS = EXPLAINED.filter(isRatio).map(({ signal }) => signal);
+const PLACES = EXPLAINED.filter((one) => !isRatio(one)).map(({ signal }) => signal);
+
+const COUNTS = ["reqs", "ips", "uas", "paths", "asns", "hosts"];
+const RATIOS = ["h2h3", "heuristic", "browser", "bot", "cache", "error"].map((name) => `${name}_ratio`);
+const DROPPED = [
+  "late",
+  "future",
+  "duplicate",
+  "stale",
+  "shed",
+  "overflow",
+  "rejected",
+  "expired",
+  "lost_at_edge",
+];
+
+/** Signals of a fingerprint that a threshold may watch, by what they are. */
+export const SIGNAL_GROUPS: readonly (readonly [string, readonly SignalName[]])[] = [
+  ["in a window", [...COUNTS, ...RATIOS] as SignalName[]],
+  ["strangeness", ["score", ...KINDS.map((kind) => `score.${kind}`)] as SignalName[]],
+  ["against the world", WORLD_RATIOS.map((name) => `divergence.${name}`) as SignalName[]],
+  ["places on this site", PLACES.map((name) => `local.${name}`) as SignalName[]],
+  ["worldwide", [...PLACES, ...WORLD_RATIOS].map((name) => `global.${name}`) as SignalName[]],
+  ["both together", WORLD_RATIOS.map((name) => `combined.${name}`) as SignalName[]],
+];
+export const SITE_SIGNAL_GROUPS: typeof SIGNAL_GROUPS = [
+  ["in a window", ["reqs", "fingerprints", "without_ja4", "without_signals"]],
+  ["dropped, since the start", DROPPED.map((name) => `since_start.${name}`) as SignalName[]],
+];
+const WINDOWED: readonly string[] = [
+  ...COUNTS,
+  ...RATIOS,
+  ...["fingerprints", "without_ja4", "without_signals"],
+];
+
+export function isWindowed(signal: string): boolean {
+  return WINDOWED.includes(signal);
+}
 
 /** What a counter of what was dropped means, for `summary`. */
 export const COUNTERS: Readonly<Record<keyof Schemas["Summary"]["since_start"], string>> = {

@@ -1,5 +1,6 @@
 /** Episodes out of events: of each anomaly the newest event, how many there were, and whether it is over. Pure. */
 import type { FeedEvent } from "../../client/index.ts";
+import { globTest } from "../../src/wire/ja4.ts";
 
 export interface Episode {
   readonly id: string;
@@ -75,6 +76,5 @@ export function matches({ event, isOver }: Episode, filter: EpisodeFilter): bool
   if (filter.state !== "" && isOver !== (filter.state === "over")) return false;
   if (filter.ja4 === "") return true;
   const ja4 = "ja4" in data ? (data.ja4 ?? "") : "";
-  const parts = filter.ja4.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return filter.ja4.includes("*") ? new RegExp(`^${parts.join(".*")}$`).test(ja4) : ja4.includes(filter.ja4);
+  return filter.ja4.includes("*") ? globTest(filter.ja4)(ja4) : ja4.includes(filter.ja4);
 }

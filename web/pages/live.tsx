@@ -4,25 +4,19 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { HelloTide } from "../../client/index.ts";
 import { type Episode, matches } from "../feed/episodes.ts";
 import { useLive } from "../feed/live.ts";
-import { count, lasting, percent, words } from "../format.ts";
+import { count, DAY_MS, HOUR_MS, lasting, percent, words } from "../format.ts";
 import { choose } from "../location.ts";
 import type { Route } from "../route.ts";
-import { KINDS, SITE_KINDS } from "../signals.ts";
-import { type Choice, Select, Text, useAction } from "../ui/form.tsx";
+import { KIND_CHOICES } from "../signals.ts";
+import { Select, Text, useAction } from "../ui/form.tsx";
 import { Empty, Failure, Ja4, Kind, Severity, Time } from "../ui/parts.tsx";
 
 const SHOWN = 100;
-const HOUR_MS = 3_600_000;
 const SILENCES: readonly (readonly [string, number])[] = [
   ["1 h", HOUR_MS],
-  ["24 h", 24 * HOUR_MS],
-  ["7 days", 7 * 24 * HOUR_MS],
+  ["24 h", DAY_MS],
+  ["7 days", 7 * DAY_MS],
 ];
-const KIND_CHOICES: readonly Choice[] = [
-  ["", "all kinds"],
-  ...[...KINDS, ...SITE_KINDS, "threshold"].map((name): Choice => [name, words(name)]),
-];
-
 export function LivePage({ api, site, route }: { api: HelloTide; site: string; route: Route }) {
   const live = useLive(api, site);
   const [open, setOpen] = useState("");

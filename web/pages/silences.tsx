@@ -1,14 +1,12 @@
 /** Silences: what is not told for a while. It is still detected, and the feed can show it. */
-import { useState } from "preact/hooks";
 import type { HelloTide, Schemas } from "../../client/index.ts";
-import { words } from "../format.ts";
+import { HOUR_MS, words } from "../format.ts";
 import { collect, useLoad } from "../load.ts";
-import { KINDS, SITE_KINDS } from "../signals.ts";
-import { type Choice, Form, Select, Sure, Text } from "../ui/form.tsx";
+import { KIND_CHOICES } from "../signals.ts";
+import { type Choice, Form, Select, Sure, Text, useDraft } from "../ui/form.tsx";
 import { Await, Empty, Ja4, Section, Table, Time } from "../ui/parts.tsx";
 
 const ITEMS_MAX = 500;
-const HOUR_MS = 3_600_000;
 const LASTS: readonly Choice[] = [
   ["1", "1 hour"],
   ["24", "24 hours"],
@@ -20,8 +18,7 @@ const NEW = { ja4: "", kind: "", hours: "24", reason: "" };
 export function SilencesPage({ api, site }: { api: HelloTide; site: string }) {
   const { silences } = api.site(site);
   const loaded = useLoad(site, (signal) => collect(silences.list(), ITEMS_MAX, signal));
-  const [draft, setDraft] = useState(NEW);
-  const set = (change: Partial<typeof NEW>) => setDraft((old) => ({ ...old, ...change }));
+  const { draft, set, reset } = useDraft(NEW);
   const send = async () => {
     const until =
       draft.hours === "" ? undefined : new Date(Date.now() + Number(draft.hours) * HOUR_MS).toISOString();
@@ -31,7 +28,7 @@ export function SilencesPage({ api, site }: { api: HelloTide; site: string }) {
       ...(until === undefined ? {} : { until }),
       ...(draft.reason === "" ? {} : { reason: draft.reason }),
     });
-    setDraft(NEW);
+    reset();
     loaded.reload();
   };
   return (
@@ -77,15 +74,7 @@ export function SilencesPage({ api, site }: { api: HelloTide; site: string }) {
             placeholder="t13d1516h2_*"
             onValue={(ja4) => set({ ja4 })}
           />
-          <Select
-            label="Kind"
-            value={draft.kind}
-            options={[
-              ["", "all kinds"],
-              ...[...KINDS, ...SITE_KINDS, "threshold"].map((name): Choice => [name, words(name)]),
-            ]}
-            onValue={(kind) => set({ kind })}
-          />
+          <Select label="Kind" value={draft.kind} options={KIND_CHOICES} onValue={(kind) => set({ kind })} />
           <Select label="For" value={draft.hours} options={LASTS} onValue={(hours) => set({ hours })} />
           <Text
             label="Reason"

@@ -5,7 +5,7 @@ import { count } from "../format.ts";
 import { collect, useLoad } from "../load.ts";
 import { sayError } from "../session.ts";
 import { isWindowed, SIGNAL_GROUPS, SITE_SIGNAL_GROUPS, type SignalName } from "../signals.ts";
-import { Field, Form, Select, Sure, Text, useAction } from "../ui/form.tsx";
+import { Field, Form, Select, SeveritySelect, Sure, Text, useAction, useDraft } from "../ui/form.tsx";
 import { Await, Empty, Failure, Ja4, Section, Severity, Table } from "../ui/parts.tsx";
 
 const ITEMS_MAX = 500;
@@ -90,7 +90,7 @@ function sayCondition(when: Schemas["Condition"]): string {
 export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) {
   const { thresholds } = api.site(site);
   const loaded = useLoad(site, (signal) => collect(thresholds.list(), ITEMS_MAX, signal));
-  const [draft, setDraft] = useState(NEW);
+  const { draft, set, reset } = useDraft(NEW);
   /** The stored one that is being changed. */
   const [edited, setEdited] = useState<Schemas["Threshold"]>();
   const put = (rule: Bare, change: Partial<Schemas["ThresholdInput"]>) => {
@@ -99,9 +99,8 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
   };
   const edit = (rule: Schemas["Threshold"] | undefined) => {
     setEdited(rule);
-    setDraft((rule === undefined ? undefined : draftOf(rule)) ?? NEW);
+    reset(rule === undefined ? undefined : draftOf(rule));
   };
-  const set = (change: Partial<Draft>) => setDraft((old) => ({ ...old, ...change }));
   const groups = draft.scope === "site" ? SITE_SIGNAL_GROUPS : SIGNAL_GROUPS;
   return (
     <>
@@ -255,16 +254,7 @@ export function ThresholdsPage({ api, site }: { api: HelloTide; site: string }) 
               />
             </>
           )}
-          <Select
-            label="Severity"
-            value={draft.severity}
-            options={[
-              ["info", "info"],
-              ["warning", "warning"],
-              ["critical", "critical"],
-            ]}
-            onValue={(severity) => set({ severity })}
-          />
+          <SeveritySelect label="Severity" value={draft.severity} onValue={(severity) => set({ severity })} />
           <Select
             label="Where the signal is unknown"
             value={draft.onMissing}

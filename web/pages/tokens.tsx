@@ -1,22 +1,21 @@
 /** Tokens: who may do what. */
 import { useState } from "preact/hooks";
 import type { HelloTide, Schemas } from "../../client/index.ts";
+import { DAY_MS } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Field, Form, Select, Sure, Text } from "../ui/form.tsx";
+import { Field, Form, Select, Sure, Text, useDraft } from "../ui/form.tsx";
 import { Await, Secret, Section, Table, Time } from "../ui/parts.tsx";
 
 type Scope = Schemas["TokenInput"]["scopes"][number];
 const SCOPES: readonly Scope[] = ["ingest", "read", "feed", "write", "admin"];
-const DAY_MS = 86_400_000;
 const NEW = { name: "", scopes: ["read", "feed"] as readonly Scope[], sites: "*", days: "90" };
 
 export function TokensPage({ api }: { api: HelloTide }) {
   const loaded = useLoad("tokens", (signal) =>
     api.request("GET", "/v1/tokens", { query: { limit: 100 }, signal }),
   );
-  const [draft, setDraft] = useState(NEW);
+  const { draft, set, reset } = useDraft(NEW);
   const [secret, setSecret] = useState<string>();
-  const set = (change: Partial<typeof NEW>) => setDraft((old) => ({ ...old, ...change }));
   const send = async () => {
     const made = await api.request("POST", "/v1/tokens", {
       body: {
@@ -29,7 +28,7 @@ export function TokensPage({ api }: { api: HelloTide }) {
       },
     });
     setSecret(made.token);
-    setDraft(NEW);
+    reset();
     loaded.reload();
   };
   return (

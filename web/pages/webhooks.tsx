@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { HelloTide, Schemas } from "../../client/index.ts";
 import { count } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Form, Select, Sure, Text, useAction } from "../ui/form.tsx";
+import { Form, Select, SeveritySelect, Sure, Text, useAction, useDraft } from "../ui/form.tsx";
 import { Await, Empty, Failure, Secret, Section, Table, Time } from "../ui/parts.tsx";
 
 const NEW = { url: "", format: "cloudevents", severity: "warning", routingKey: "", note: "" };
@@ -14,9 +14,8 @@ export function WebhooksPage({ api, site }: { api: HelloTide; site: string }) {
   const loaded = useLoad(site, (signal) =>
     api.request("GET", LIST, { params: { site }, query: { limit: 100 }, signal }),
   );
-  const [draft, setDraft] = useState(NEW);
+  const { draft, set, reset } = useDraft(NEW);
   const [secret, setSecret] = useState<string>();
-  const set = (change: Partial<typeof NEW>) => setDraft((old) => ({ ...old, ...change }));
   const send = async () => {
     const made = await api.request("POST", LIST, {
       params: { site },
@@ -29,7 +28,7 @@ export function WebhooksPage({ api, site }: { api: HelloTide; site: string }) {
       },
     });
     setSecret(made.secret);
-    setDraft(NEW);
+    reset();
     loaded.reload();
   };
   return (
@@ -91,16 +90,7 @@ export function WebhooksPage({ api, site }: { api: HelloTide; site: string }) {
               required
             />
           )}
-          <Select
-            label="From"
-            value={draft.severity}
-            options={[
-              ["info", "info"],
-              ["warning", "warning"],
-              ["critical", "critical"],
-            ]}
-            onValue={(severity) => set({ severity })}
-          />
+          <SeveritySelect label="From" value={draft.severity} onValue={(severity) => set({ severity })} />
           <Text label="Note" value={draft.note} onValue={(note) => set({ note })} />
         </Form>
       </Section>

@@ -80,6 +80,25 @@ export function Select({ label, value, options, onValue }: SelectProps) {
   );
 }
 
+export function SeveritySelect({ label, value, onValue }: Omit<SelectProps, "options">) {
+  return (
+    <Select
+      label={label}
+      value={value}
+      options={["info", "warning", "critical"].map((name) => [name, name])}
+      onValue={onValue}
+    />
+  );
+}
+
+/** What a form holds until it is sent, and back to `empty`. */
+export function useDraft<T extends object>(empty: T) {
+  const [draft, setDraft] = useState(empty);
+  const set = (change: Partial<T>) => setDraft((old) => ({ ...old, ...change }));
+  const reset = (to = empty) => setDraft(to);
+  return { draft, set, reset };
+}
+
 interface FormProps {
   readonly label: string;
   readonly button: string;
