@@ -45,10 +45,10 @@ const TERMS: Terms = { share: 0.04, perDay: 1.5, excess: 0.65, most: 9, chance: 
 const TERMS_OF: Partial<Record<KindName, Partial<Terms>>> = {
   surge: { share: 0.3, excess: 1.1, most: 12 },
   // Newcomers as busy as a flood are nothing strange on a large site: there it must say so by itself.
-  newcomer: { share: 0.1, excess: 1.2, most: 25, chance: 30 },
-  rank_shift: { perDay: 3, excess: 2, most: 25, chance: 30 },
+  newcomer: { share: 0.1, perDay: 3, excess: 2, most: 28, chance: 30 },
+  rank_shift: { perDay: 3, excess: 2, most: 28, chance: 30 },
   // Its evidence gathers without end: more of it can be asked for.
-  slow_surge: { share: 0.2, perDay: 40, excess: 1.5, most: 28, chance: 30 },
+  slow_surge: { share: 0.2, perDay: 40, excess: 3, most: 28, chance: 30 },
 };
 
 interface Candidate {

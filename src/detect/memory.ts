@@ -19,6 +19,8 @@ import { KINDS, type KindName, type Site, type Subject } from "./types.ts";
 
 /** A minute is taken in when it ended so long ago: until then data may come late. */
 const LATE_MS = MINUTE_MS / 2;
+/** The offsets follow the hour, and their fit looks at everyone: a fifth of a tick when made each minute. */
+const OFFSETS_EVERY_MINUTES = 5;
 /** A fingerprint with so many requests in a minute is one whose days are worth knowing. */
 const BUSY_MIN_REQS = 25;
 
@@ -75,9 +77,9 @@ export class Memory {
     return this.#standing(site, site.minuteNow);
   }
 
-  /** The site's offsets against the world, as of this minute: they follow the hour, and the fit looks at everyone. */
+  /** The site's offsets against the world, as of these five minutes. */
   offsets(site: Site): OffsetFit {
-    return this.#offsets(site, site.minuteNow);
+    return this.#offsets(site, Math.floor(site.minuteNow / OFFSETS_EVERY_MINUTES));
   }
 
   /** What fingerprints bring when they come back, in minutes that are over. */
@@ -160,11 +162,11 @@ export class Memory {
   }
 }
 
-/** Remembers what was made for the newest minute. */
-function newest<T>(make: (site: Site) => T): (site: Site, minute: number) => T {
-  let held: { minute: number; value: T } | undefined;
-  return (site, minute) => {
-    if (held?.minute !== minute) held = { minute, value: make(site) };
+/** Remembers what was made for the newest minute, or stretch of them. */
+function newest<T>(make: (site: Site) => T): (site: Site, time: number) => T {
+  let held: { time: number; value: T } | undefined;
+  return (site, time) => {
+    if (held?.time !== time) held = { time, value: make(site) };
     return held.value;
   };
 }

@@ -54,10 +54,15 @@ export interface Divergence {
   signal: DivergingSignal;
   local: number;
   expected: number;
-  global: number;
+  /** Absent where the fingerprint is compared with its own past. */
+  global?: number;
+  /** Beta-binomial size of the expected share. */
+  s: number;
   p: number;
   score: number;
 }
+
+export type WorldwideDivergence = Divergence & { global: number };
 
 export function signalOf(ratio: DivergingRatio): DivergingSignal {
   return `${ratio}_ratio_1h` as const;
@@ -122,24 +127,46 @@ export function expectedRatio(offset: Offset, worldwide: number): { expected: nu
  * is left out: absence is neutral. p is two-sided and the weaker of two: the beta-binomial's, which knows how few the
  * requests are, and that of the distance in logits, whose scatter was measured; either alone is too sure somewhere.
  */
-export function divergences(subject: Compared, fit: OffsetFit): Divergence[] {
-  const found: Divergence[] = [];
+export function divergences(subject: Compared, fit: OffsetFit): WorldwideDivergence[] {
+  const found: WorldwideDivergence[] = [];
   // Each of these is read anew whenever it is asked for.
   const worldwide = subject.global?.values;
   if (worldwide === undefined) return found;
   const { hour } = subject;
   for (const ratio of DIVERGING_RATIOS) {
     const global = worldwide[signalOf(ratio)];
-    const n = knownOf(hour, ratio);
-    if (global === undefined || !Number.isFinite(global) || n === 0) continue;
-    const k = yesOf(hour, ratio);
-    const offset = fit[ratio];
-    const { expected, s } = expectedRatio(offset, global);
-    const counted = 1 / (n * expected * (1 - expected));
-    const away = (smoothedLogit(k, n) - logit(expected)) / Math.sqrt(offset.scale ** 2 + counted);
-    const z = Math.min(Math.abs(betaBinomialZ(k, n, expected, s)), Math.abs(away));
-    const score = scoreOfZTwoSided(z);
-    found.push({ signal: signalOf(ratio), local: k / n, expected, global, p: pOfScore(score), score });
+    if (global === undefined || !Number.isFinite(global) || knownOf(hour, ratio) === 0) continue;
+    found.push({ ...divergenceOf(ratio, hour, fit[ratio], global), global });
   }
+  return strangestFirst(found);
+}
+
+/**
+ * The same with the fingerprint's own `past` for what the world does not tell: as far as it moves from there, fingerprints of
+ * the site lie from the world.
+ */
+export function divergencesFromPast(subject: Compared, past: Tally, fit: OffsetFit): Divergence[] {
+  const found: Divergence[] = [];
+  for (const ratio of DIVERGING_RATIOS) {
+    const known = knownOf(past, ratio);
+    if (Number.isFinite(subject.global?.values[signalOf(ratio)] ?? Number.NaN)) continue;
+    if (known < FIT_MIN_KNOWN || knownOf(subject.hour, ratio) === 0) continue;
+    found.push(divergenceOf(ratio, subject.hour, { ...fit[ratio], alpha: 0 }, yesOf(past, ratio) / known));
+  }
+  return found;
+}
+
+export function strangestFirst<T extends Divergence>(found: T[]): T[] {
   return found.sort((a, b) => b.score - a.score || (a.signal < b.signal ? -1 : 1));
+}
+
+function divergenceOf(ratio: DivergingRatio, hour: Tally, offset: Offset, from: number): Divergence {
+  const n = knownOf(hour, ratio);
+  const k = yesOf(hour, ratio);
+  const { expected, s } = expectedRatio(offset, from);
+  const counted = 1 / (n * expected * (1 - expected));
+  const away = (smoothedLogit(k, n) - logit(expected)) / Math.sqrt(offset.scale ** 2 + counted);
+  const z = Math.min(Math.abs(betaBinomialZ(k, n, expected, s)), Math.abs(away));
+  const score = scoreOfZTwoSided(z);
+  return { signal: signalOf(ratio), local: k / n, expected, s, p: pOfScore(score), score };
 }

@@ -57,6 +57,13 @@ export function fiveMinutes(subject: Subject, minute: number, into: Tally): Tall
   return into;
 }
 
+/** The hour before those five minutes, in `into`. */
+export function before({ hour }: Subject, recent: Tally, into: Tally): Tally {
+  for (let column = 0; column < TALLY_WIDTH; column++)
+    into[column] = Math.max(hour[column]! - recent[column]!, 0);
+  return into;
+}
+
 export function distance({ local, expected }: Divergence): number {
   return Math.abs(local - expected);
 }
@@ -87,7 +94,7 @@ export function isOlderOfTwo(site: Site, subject: Subject, minute: number): bool
 
 /** As a verdict tells it. */
 export function becauseOf({ signal, local, expected, global, p }: Divergence): Because {
-  return { signal, local, expected, global, p };
+  return { signal, local, expected, ...(global === undefined ? {} : { global }), p };
 }
 
 /** The score of one of both tests as one of the two together. */

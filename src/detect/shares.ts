@@ -14,6 +14,7 @@ const HALF_LIFE_MINUTES = 16;
 const DECAY = 2 ** (-1 / HALF_LIFE_MINUTES);
 /** Requests that the rate of everyone else is worth. */
 const PEER_WEIGHT_REQS = 50;
+const APART_WEIGHT_REQS = 2;
 /** What one minute's requests are worth at most. */
 const MINUTE_WEIGHT_MAX_REQS = 20;
 /** After this many minutes with requests a past is settled; then a minute this far out is not learned … */
@@ -59,6 +60,8 @@ export interface ShareContext {
   cohort?: Cohort;
   /** The expected share is at least this. */
   floor?: number;
+  /** Fingerprints have nothing in common: what everyone else does hardly counts, and the own rate is only as sure as it was seen. */
+  isApart?: boolean;
   /** What the share of everyone else has risen by since is expected of this fingerprint too. */
   withSite?: boolean;
 }
@@ -78,7 +81,7 @@ export function shareTester(site: Site, columns: ShareColumns) {
     const { minutes, total } = past(minute);
     const own = totalOf(minutes, (at) => subject.minute(at), columns);
     const peers = rateOf(Math.max(total.k - own.k, 0), Math.max(total.n - own.n, 0), RATE_MIN);
-    const learned = learn(subject, minutes, columns, peers);
+    const learned = learn(subject, minutes, columns, { rate: peers, isApart: context.isApart === true });
     let expected = Math.max(learned.rate, context.floor ?? 0);
     if (context.withSite === true) expected += riseOfOthers(site.minute(minute), { k, n }, peers, columns);
     if (context.cohort !== undefined && own.n < OWN_PAST_MIN_REQS) {
@@ -149,7 +152,7 @@ function learn(
   subject: Subject,
   minutes: readonly number[],
   columns: ShareColumns,
-  peers: number,
+  peers: { rate: number; isApart: boolean },
 ): { rate: number; rho: number } {
   let k = 0;
   let n = 0;
@@ -157,6 +160,8 @@ function learn(
   let rhoWeight = RHO_PRIOR_MINUTES;
   let learned = 0;
   let frozen = 0;
+  const weight = peers.isApart ? APART_WEIGHT_REQS : PEER_WEIGHT_REQS;
+  const rateNow = () => believable((k + weight * peers.rate) / (n + weight));
   for (const at of minutes) {
     k *= DECAY;
     n *= DECAY;
@@ -164,7 +169,7 @@ function learn(
     const trials = tally?.[columns.known] ?? 0;
     if (trials === 0) continue;
     const yes = yesIn(tally, columns);
-    const rate = believable((k + PEER_WEIGHT_REQS * peers) / (n + PEER_WEIGHT_REQS));
+    const rate = rateNow();
     const strange =
       yes >= 2 * rate * trials && betaBinomialZ(yes, trials, rate, rhoWeight / rhoSum - 1) >= FREEZE_Z;
     if (strange && learned >= SETTLED_MINUTES && trials >= FREEZE_MIN_REQS && frozen < FREEZE_MAX_MINUTES) {
@@ -176,16 +181,17 @@ function learn(
     if (trials > 1) {
       const spread = (yes - trials * rate) ** 2 / (trials * rate * (1 - rate));
       // A minute tells about rho as far as its requests outnumber the scatter; one wild minute tells at most 1.
-      const weight = (((trials - 1) * RHO_PRIOR) / (1 + (trials - 1) * RHO_PRIOR)) ** 2;
-      rhoSum = Math.max(rhoSum + weight * Math.min((spread - 1) / (trials - 1), 1), RHO_MIN * rhoWeight);
-      rhoWeight += weight;
+      const told = (((trials - 1) * RHO_PRIOR) / (1 + (trials - 1) * RHO_PRIOR)) ** 2;
+      rhoSum = Math.max(rhoSum + told * Math.min((spread - 1) / (trials - 1), 1), RHO_MIN * rhoWeight);
+      rhoWeight += told;
     }
     const counted = Math.min(trials, MINUTE_WEIGHT_MAX_REQS);
     k += (yes / trials) * counted;
     n += counted;
   }
+  const unsure = peers.isApart ? 1 / (n + weight + 1) : 0;
   return {
-    rate: believable((k + PEER_WEIGHT_REQS * peers) / (n + PEER_WEIGHT_REQS)),
-    rho: Math.min(Math.max(rhoSum / rhoWeight, RHO_MIN), RHO_MAX),
+    rate: rateNow(),
+    rho: Math.min(Math.max(rhoSum / rhoWeight, RHO_MIN) + unsure, RHO_MAX),
   };
 }

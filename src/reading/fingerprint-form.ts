@@ -43,7 +43,7 @@ export function fingerprintForm(ja4: string, id: number, context: FormContext): 
     last_seen: rfc3339(window.fingerprints.lastSeenMs(id)),
     windows: { "1m": windowNumbers(window, id, "1m"), "5m": windowNumbers(window, id, "5m"), "1h": hour },
     local: localSignals(hour, context.ranks),
-    divergence: divergences(subject, context.offsets),
+    divergence: divergences(subject, context.offsets).map(({ s: _, ...told }) => told),
     anomalies: episodes.map(({ anomalyId, kind }) => ({ anomaly_id: anomalyId, kind })),
     names: namesOf(ja4),
   };

@@ -39,9 +39,9 @@ export const botShift: Kind = {
       if (n < settings.minReqs * HOLD_REQS_SHARE) return undefined;
       // Who has no past has nothing to turn from.
       if (bornHere(subject, site) && ageMinutes(subject, minute) <= NEWBORN_MINUTES) return undefined;
-      let found = up(subject, minute, { withSite: true });
+      let found = up(subject, minute, { isApart: true, withSite: true });
       if (found !== undefined && found.k < n * found.expected) {
-        const fallen = down(subject, minute, { withSite: true });
+        const fallen = down(subject, minute, { isApart: true, withSite: true });
         found = fallen === undefined ? undefined : turned(fallen);
       }
       if (found === undefined) return undefined;

@@ -4,7 +4,7 @@
  */
 import { HOUR_MS } from "../../config.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "../../window/tally.ts";
-import { divergences, expectedRatio, type OffsetFit } from "../offsets.ts";
+import { divergences, type OffsetFit } from "../offsets.ts";
 import {
   becauseOf,
   distance,
@@ -14,7 +14,6 @@ import {
   isRecent,
   knownIn,
   ON_DISTANCE,
-  ratioOfSignal,
   type Stretch,
   scoreOfTwo,
 } from "../ratios.ts";
@@ -61,7 +60,6 @@ function testDivergence(
   if (main === undefined) return undefined;
   const score = scoreOfTwo(main.score, window);
   const n = knownIn(compared, main);
-  const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
   const enough =
     isRecent(subject, minute, main) &&
     n >= settings.minReqs &&
@@ -76,7 +74,7 @@ function testDivergence(
     window,
     observed: main.local,
     expected: main.expected,
-    ...betaBinomialInterval(n, expected, s),
+    ...betaBinomialInterval(n, main.expected, main.s),
     unit: SHARE_UNIT,
     because: [main, ...others].map(becauseOf),
     summary:

@@ -37,6 +37,12 @@ interface Newborn {
   reqs: number;
 }
 
+/** Of one fingerprint; `at`: which of the minutes before. */
+interface Birth {
+  at: number;
+  parts: readonly string[];
+}
+
 interface Births {
   newborns: Newborn[];
   onceSeen: number;
@@ -66,12 +72,16 @@ export const familySwarm: GroupKind = {
     // Most minutes end here: no look at the past, no sums.
     if (newborns.length < NEWBORNS_MIN * HOLD_SHARE) return [];
     const found: GroupVerdict[] = [];
+    const minutes = historyMinutes(site, minute);
+    let bornBefore: Birth[] | undefined;
     let rest = newborns;
     for (const shape of SHAPES) {
       const families = familiesOf(shape, rest);
-      const past = families.size === 0 ? undefined : birthsBefore(site, minute, shape, families);
+      if (families.size === 0) continue;
+      bornBefore ??= birthsBefore(site, minutes);
+      const past = countBirths(bornBefore, minutes.length, shape, families);
       for (const [glob, births] of families) {
-        const verdict = judge(glob, births, past?.get(glob) ?? [], settings);
+        const verdict = judge(glob, births, past.get(glob) ?? [], settings);
         if (!verdict.hold) continue;
         found.push({ ja4: glob, verdict });
         const told = new Set(births.newborns);
@@ -115,21 +125,29 @@ function familiesOf(shape: Shape, newborns: readonly Newborn[]): Map<string, Bir
   return families;
 }
 
-/** Births of these families in each minute before, oldest first. */
-function birthsBefore(
-  site: Site,
-  minute: number,
-  shape: Shape,
-  families: ReadonlyMap<string, Births>,
-): Map<string, number[]> {
-  const minutes = historyMinutes(site, minute);
+/** Everyone who came in one of these minutes: most that were there all the hour, or came and went, are looked at once. */
+function birthsBefore(site: Site, minutes: readonly number[]): Birth[] {
   const place = new Map(minutes.map((at, i) => [at, i]));
-  const births = new Map([...families.keys()].map((glob) => [glob, minutes.map(() => 0)]));
+  const births: Birth[] = [];
   for (const subject of site.subjects()) {
     const at = place.get(minuteOf(subject.firstSeenMs));
     if (at === undefined || !bornHere(subject, site)) continue;
     const parts = partsOf(subject.ja4);
-    const counts = parts === undefined ? undefined : births.get(globOf(shape, parts));
+    if (parts !== undefined) births.push({ at, parts });
+  }
+  return births;
+}
+
+/** Births of these families in each of so many minutes, oldest first. */
+function countBirths(
+  before: readonly Birth[],
+  minutes: number,
+  shape: Shape,
+  families: ReadonlyMap<string, Births>,
+): Map<string, number[]> {
+  const births = new Map([...families.keys()].map((glob) => [glob, new Array<number>(minutes).fill(0)]));
+  for (const { at, parts } of before) {
+    const counts = births.get(globOf(shape, parts));
     if (counts !== undefined) counts[at]!++;
   }
   return births;

@@ -2,7 +2,8 @@
  * `impostor`: a fingerprint that is a browser's on the rest of the Internet and behaves like none here: at least two of its
  * ratios of the last hour, or of its last five minutes, agree: fewer requests with a browser's user agent, over HTTP/2 or 3,
  * answered from the cache, or more that heuristics caught. One ratio alone is `divergence`, which may run beside it and says
- * nothing of browsers.
+ * nothing of browsers. Cloudflare leaves signals out: where it says nothing of one, the five minutes are compared with what the
+ * fingerprint itself did here in the hour before; at least one of those that agree is the world's.
  */
 import { HOUR_MS } from "../../config.ts";
 import { REQS, TALLY_WIDTH, type Tally } from "../../window/tally.ts";
@@ -11,11 +12,15 @@ import {
   type Divergence,
   type DivergingSignal,
   divergences,
-  expectedRatio,
+  divergencesFromPast,
+  knownOf,
   type OffsetFit,
+  strangestFirst,
+  yesOf,
 } from "../offsets.ts";
 import {
   becauseOf,
+  before,
   distance,
   fiveMinutes,
   HOLD_DISTANCE,
@@ -23,7 +28,6 @@ import {
   isRecent,
   knownIn,
   ON_DISTANCE,
-  ratioOfSignal,
   type Stretch,
   scoreOfTwo,
 } from "../ratios.ts";
@@ -54,38 +58,54 @@ export const impostor: Kind = {
   prepare(site, settings, memory) {
     const fit = memory.offsets(site);
     const recent: Tally = new Uint32Array(TALLY_WIDTH);
+    const past: Tally = new Uint32Array(TALLY_WIDTH);
     return (subject, minute) => {
       if (isOlderOfTwo(site, subject, minute)) return undefined;
       const { hour, global } = subject;
       if (hour[REQS]! < settings.minReqs * HOLD_REQS_SHARE) return undefined;
-      if ((global?.values.browser_ratio_1h ?? 0) < BROWSER_MIN) return undefined;
-      const ofHour = testImpostor({ subject, minute, compared: subject, window: "1h" }, fit, settings);
+      const worldwide = global?.values.browser_ratio_1h;
+      if (global === undefined || (worldwide ?? 1) < BROWSER_MIN) return undefined;
+      const ofHour =
+        worldwide === undefined
+          ? undefined
+          : testImpostor({ subject, minute, compared: subject, window: "1h" }, fit, settings);
       if (ofHour?.on === true) return ofHour;
       // Whoever takes over a busy client's fingerprint is lost in that client's hour.
       const compared = { hour: fiveMinutes(subject, minute, recent), global };
       if (recent[REQS]! < settings.minReqs) return ofHour;
-      return testImpostor({ subject, minute, compared, window: "5m" }, fit, settings) ?? ofHour;
+      before(subject, recent, past);
+      if (worldwide === undefined && !wasBrowser(past)) return undefined;
+      const ofNow = testImpostor({ subject, minute, compared, window: "5m" }, fit, settings, past);
+      return ofNow?.on === true ? ofNow : (ofHour ?? ofNow);
     };
   },
 };
+
+/** Whether most of its requests of before came with a browser's user agent. */
+function wasBrowser(past: Tally): boolean {
+  const known = knownOf(past, "browser");
+  return known > 0 && yesOf(past, "browser") >= BROWSER_MIN * known;
+}
 
 function testImpostor(
   { subject, minute, compared, window }: Stretch,
   fit: OffsetFit,
   settings: KindSettings,
+  past?: Tally,
 ): Verdict | undefined {
-  const all = divergences(compared, fit);
+  const fromPast = past === undefined ? [] : divergencesFromPast(compared, past, fit);
+  const all = strangestFirst<Divergence>([...divergences(compared, fit), ...fromPast]);
   const isOff = (one: Divergence) => WAY[one.signal] * (one.local - one.expected) > 0;
   const agreeing = all.filter(
     (one) => isOff(one) && distance(one) >= HOLD_DISTANCE && one.score >= AGREES_SCORE,
   );
   const [main] = agreeing;
   if (main === undefined || agreeing.length < AGREEING_MIN) return undefined;
+  if (agreeing.every(({ global }) => global === undefined)) return undefined;
   // Two-sided p's become those of the one way; what lies off the other way speaks against it.
   const p = cauchyCombination(all.map((one) => (isOff(one) ? one.p / 2 : 1 - one.p / 2)));
   const score = scoreOfTwo(Math.min(-Math.log10(p), SCORE_MAX), window);
   const n = knownIn(compared, main);
-  const { expected, s } = expectedRatio(fit[ratioOfSignal(main)], main.global);
   const strong = agreeing.filter(
     (one) =>
       distance(one) >= ON_DISTANCE &&
@@ -101,7 +121,7 @@ function testImpostor(
     window,
     observed: main.local,
     expected: main.expected,
-    ...betaBinomialInterval(n, expected, s),
+    ...betaBinomialInterval(n, main.expected, main.s),
     unit: SHARE_UNIT,
     because: agreeing.map(becauseOf),
     summary:
