@@ -426,6 +426,23 @@ describe("divergence", () => {
     expect(raised(tick(world, NOW))).toEqual(["divergence bare"]);
   });
 
+  it("IMP-4: where Cloudflare says nothing of a ratio, the hour before speaks for it, beside one of the world's", () => {
+    const raisedBy = (past: Minute, values: GlobalSignals["values"]) => {
+      const world = normal(new World(), 12, 0.4);
+      steady(world, "taken", 0, NOW - 4, past);
+      steady(world, "taken", NOW - 4, NOW + 1, { reqs: 120, yes: { browser: 4, cache: 48, h2h3: 0 } });
+      world.globals.set("taken", values);
+      return raised(tick(world, NOW)).filter((key) => key === "impostor taken");
+    };
+    const browsers: Minute = { reqs: 30, yes: { browser: 29, cache: 12, h2h3: 29 } };
+    const tool: Minute = { reqs: 30, yes: { browser: 1, cache: 12, h2h3: 29 } };
+    expect(raisedBy(browsers, { h2h3_ratio_1h: 0.98, heuristic_ratio_1h: 0 })).toEqual(["impostor taken"]);
+    expect(raisedBy(browsers, { browser_ratio_1h: 0.9, heuristic_ratio_1h: 0 })).toEqual(["impostor taken"]);
+    // No browser's before either, and two that are nobody's but its own past's.
+    expect(raisedBy(tool, { h2h3_ratio_1h: 0.98, heuristic_ratio_1h: 0 })).toEqual([]);
+    expect(raisedBy(browsers, { heuristic_ratio_1h: 0 })).toEqual([]);
+  });
+
   it("IMP-3: the combined p is the one p, grows with dissent, and stays finite far out", () => {
     expect(cauchyCombination([])).toBe(1);
     for (const p of [1e-30, 1e-12, 1e-8, 1e-3, 0.4]) expect(cauchyCombination([p]) / p).toBeCloseTo(1, 6);

@@ -99,6 +99,15 @@ describe("bot_shift", () => {
     expect(onlyOf("bot_shift", turning({ reqs: 60 }, { reqs: 900 }))).toEqual([]);
   });
 
+  it("BSH-3: a bot that rarely comes is known by its own few requests, not by its neighbours, when it comes loudly", () => {
+    const rare = shop();
+    for (let minute = 0; minute < NOW; minute += 3) rare.put("f", minute, share(1, 1));
+    expect(onlyOf("bot_shift", rare.put("f", NOW, share(90, 90)))).toEqual([]);
+    const browser = shop();
+    for (let minute = 0; minute < NOW; minute += 3) browser.put("f", minute, share(0, 1));
+    expect(onlyOf("bot_shift", browser.put("f", NOW, share(90, 90)))).toEqual(["bot_shift f"]);
+  });
+
   it("BSH-2: keeps quiet when everyone is classified anew", () => {
     const site = turning(share(0), share(55));
     for (let i = 0; i < 10; i++) site.put(`b${i}`, NOW, share(55));
