@@ -37,7 +37,7 @@ const RATIO_OF_SIGNAL = new Map<string, DivergingRatio>(
   DIVERGING_RATIOS.map((ratio) => [signalOf(ratio), ratio]),
 );
 
-export function ratioOfSignal({ signal }: Divergence): DivergingRatio {
+function ratioOfSignal({ signal }: Divergence): DivergingRatio {
   return RATIO_OF_SIGNAL.get(signal) ?? "browser";
 }
 
