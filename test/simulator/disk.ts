@@ -42,6 +42,8 @@ export class Disk {
   #durableAlarmMs: number | undefined;
   /** Rows that SQL statements changed, ever: what the platform bills. */
   rowsWritten = 0;
+  /** Rows that reading statements answered, ever; the platform bills those that it looked at, which may be more. */
+  rowsRead = 0;
   alarmsSet = 0;
 
   /** The alarm as the object sees it. */
@@ -74,8 +76,11 @@ export class Disk {
         this.rowsWritten += Number(prepared.statement.run(...values).changes);
       } else {
         const rows = prepared.statement.all(...values) as Row[];
-        if (prepared.writes) this.rowsWritten += rows.length;
-        else return rows.map(platformRow);
+        if (!prepared.writes) {
+          this.rowsRead += rows.length;
+          return rows.map(platformRow);
+        }
+        this.rowsWritten += rows.length;
         this.#note({ query, bindings: values });
         return rows.map(platformRow);
       }

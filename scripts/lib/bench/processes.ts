@@ -23,9 +23,10 @@ export async function runScript<T>(
   script: string,
   input: unknown,
   flags: readonly string[] = [],
+  timeoutMs = CHILD_TIMEOUT_MS,
 ): Promise<T> {
   const child = startScript(script, input, flags);
-  const timer = setTimeout(() => child.kill("SIGKILL"), CHILD_TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
   let output = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     output += text;
